@@ -1,0 +1,45 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that are the user's to mend: one line, exit status 2."""
+
+import difflib
+
+
+class UserError(Exception):
+    """Base of all errors that a command line prints as one line."""
+
+
+class ConfigError(UserError):
+    """A wrong key, value, type or file in a configuration."""
+
+
+class DataError(UserError):
+    """A wrong image, mask or list; the message names its path."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be read, written or does not fit."""
+
+
+class ArgumentError(UserError, ValueError):
+    """A constructor argument outside its allowed values.
+
+    The builder turns it into a ConfigError that names file and key.
+
+    Args:
+        name (str): the argument.
+        value: what it was given.
+        allowed (str): the allowed values, in words.
+    """
+
+    def __init__(self, name, value, allowed):
+        super().__init__(f"{name} = {value!r} is not allowed; "
+                         f"allowed: {allowed}")
+        self.name, self.value, self.allowed = name, value, allowed
+
+
+def nearest(name, allowed):
+    """Return "; did you mean 'x'?" for the closest of `allowed`, or ""."""
+    close = difflib.get_close_matches(
+        str(name), [str(a) for a in allowed], n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The process environment that Paddle reads once, when it is imported."""
+
+import os
+import platform
+
+
+def _is_amd():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            return "AuthenticAMD" in f.read()
+    except OSError:
+        return "AMD" in platform.processor()
+
+
+def prepare():
+    """Set what Paddle's CPU libraries need, unless the user set it.
+
+    Call before the first `import paddle`. All cores for OpenMP (Paddle would
+    set one), and on AMD the fast code path of the MKL that Paddle bundles.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(
+        os, "sched_getaffinity") else os.cpu_count()
+    # Several processes on one host share its cores.
+    ranks = int(os.environ.get("PADDLE_LOCAL_SIZE",
+                               os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // ranks)))
+    os.environ.setdefault("OMP_DYNAMIC", "FALSE")
+    os.environ.setdefault("MKL_DYNAMIC", "FALSE")
+    if _is_amd():
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
