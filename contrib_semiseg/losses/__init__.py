@@ -1,0 +1,7 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Losses: pure functions, and the components that configs name by type."""
+
+from contrib_semiseg.losses import cross_entropy
+
+__all__ = ["cross_entropy"]

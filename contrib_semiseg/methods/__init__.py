@@ -1,0 +1,7 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One file a method; importing this package registers all of them."""
+
+from contrib_semiseg.methods import cps, supervised
+
+__all__ = ["cps", "supervised"]

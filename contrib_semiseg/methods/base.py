@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What every method is: networks, and the losses of one step."""
+
+import dataclasses
+
+import paddle
+from paddle import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """Where training stands: iteration `it` of `total`, from 0."""
+
+    it: int
+    total: int
+    epoch: int = 0
+    epochs: int = 1
+
+
+class Method(nn.Layer):
+    """Base of the methods.
+
+    All that changes in training is a parameter or a buffer of the method, so
+    that its `state_dict` resumes it. Networks return a list of logits
+    [N, C, H, W] at input size, the main one first, as PaddleSeg's do.
+
+    Attributes:
+        requires (tuple[str]): the batch keys that `forward` reads, for
+            example "labeled.img", "source.img"; a stream that no key names
+            is not loaded.
+        grad_scale (float): factor on the loss before the backward pass; the
+            logged terms do not carry it.
+    """
+
+    requires = ()
+    grad_scale = 1.0
+
+    def forward(self, batch, step):
+        """The losses of one step.
+
+        Args:
+            batch (dict): stream -> key -> Tensor, see `requires`.
+            step (Step): where training stands.
+
+        Returns: dict of named terms. `loss_*` are weighted scalars that are
+            summed; `show_*` are maps or images for pictures; other scalars
+            are only logged.
+        """
+        raise NotImplementedError
+
+    def after_step(self, step):
+        """Update what no gradient updates (EMA, queues); default: nothing."""
+
+    def eval_network(self):
+        """The image-to-logits layer that is evaluated, saved and exported."""
+        raise NotImplementedError
+
+    def total_loss(self, terms):
+        """What is differentiated: `grad_scale` times the summed `loss_*`."""
+        total = sum(v for k, v in terms.items() if k.startswith("loss_"))
+        return total if self.grad_scale == 1.0 else self.grad_scale * total
+
+
+def hard_label(logits):
+    """The most likely class: [N, C, H, W] to int64 [N, H, W], no gradient."""
+    with paddle.no_grad():
+        return logits.detach().argmax(axis=1)
+
+
+def agreement(label1, label2):
+    """Share of equal pixels of two label maps [N, H, W], in [0, 1]."""
+    return (label1 == label2).astype("float32").mean()
