@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process environment that Paddle reads once, when it is imported."""
 
+import contextlib
+import importlib
+import io
 import os
 import platform
+import warnings
 
 
 def _is_amd():
@@ -17,8 +21,9 @@ def _is_amd():
 def prepare():
     """Set what Paddle's CPU libraries need, unless the user set it.
 
-    Call before the first `import paddle`. All cores for OpenMP (Paddle would
+    Call before the first `import paddle`: all cores for OpenMP (Paddle would
     set one), and on AMD the fast code path of the MKL that Paddle bundles.
+    Then import Paddle without its notes on ccache and on thread counts.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(
         os, "sched_getaffinity") else os.cpu_count()
@@ -30,3 +35,8 @@ def prepare():
     os.environ.setdefault("MKL_DYNAMIC", "FALSE")
     if _is_amd():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        importlib.import_module("paddle")
+    # BatchNorm says this at each change between training and evaluation.
+    warnings.filterwarnings("ignore", message="When training, we now always")

@@ -1,0 +1,12 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Import the component folders, so that their classes register by name."""
+
+from contrib_semiseg import datasets, losses, methods, models, transforms
+from contrib_semiseg.engine import optimizer, schedules
+from contrib_semiseg.mixing import boxes
+
+__all__ = [
+    "boxes", "datasets", "losses", "methods", "models", "optimizer", "schedules",
+    "transforms"
+]

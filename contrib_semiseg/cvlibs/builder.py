@@ -1,0 +1,185 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Turn the sections of a checked configuration into objects.
+
+The one place that knows both the configuration and the constructors; no
+component sees a config dict.
+"""
+
+import copy
+import functools
+
+import paddle
+
+from contrib_semiseg.cvlibs import manager, sections, signature
+from contrib_semiseg.cvlibs.config import show
+from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError, UserError
+from contrib_semiseg.engine.schedules import PaddleSchedule
+from contrib_semiseg.losses.criterion import Criterion
+
+_SCHEDULE_ARGUMENTS = ("learning_rate", "warmup_iters", "warmup_start_lr")
+
+
+class _Located(ConfigError):
+    """A ConfigError that names file and key already."""
+
+
+def _one_line(error):
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class Builder:
+    """Build the parts of a run; each call builds anew.
+
+    Args:
+        config (Config): passed through `schema.check_config`.
+
+    Attributes:
+        num_classes, ignore_index (int), split (str or None): as stated once
+            in the configuration; ignore_index is 255 if not stated.
+    Raises: ConfigError from every method, naming file and key.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.num_classes = sections.shared(config, "num_classes")
+        ignore_index = sections.shared(config, "ignore_index")
+        self.ignore_index = 255 if ignore_index is None else ignore_index
+        self.split = sections.shared(config, "split")
+        self._networks = 0
+
+    def train_dataset(self):
+        """Return the labelled dataset."""
+        return self._dataset("train_dataset")
+
+    def unlabeled_dataset(self):
+        """Return the unlabelled dataset, or None if there is none."""
+        if self.config.tree.get("unlabeled_dataset") is None:
+            return None
+        return self._dataset("unlabeled_dataset")
+
+    def val_dataset(self):
+        """Return the validation dataset, or None if there is none."""
+        if self.config.tree.get("val_dataset") is None:
+            return None
+        return self._dataset("val_dataset")
+
+    def val_transforms(self):
+        """Return the transforms of `val_dataset` without the dataset."""
+        items = self.config.get("val_dataset.transforms") or []
+        return [self._component(f"val_dataset.transforms.{i}", "transforms")
+                for i in range(len(items))]
+
+    def make_model(self):
+        """Return a new network; its weights are drawn anew."""
+        prefix = f"net{self._networks}_"
+        self._networks += 1
+        # Some networks of PaddleSeg name their parameters themselves: only
+        # in a guard of its own can a second one exist, and an optimizer,
+        # which tells parameters by name, needs the names to differ.
+        with paddle.utils.unique_name.guard(prefix):
+            network = self._component("model", "model")
+        for parameter in network.parameters():
+            if not parameter.name.startswith(prefix):
+                parameter.name = prefix + parameter.name
+        return network
+
+    def criterion(self):
+        """Return the supervised loss: (outputs, label) to a scalar."""
+        losses = [self._component(f"loss.types.{i}", "losses")
+                  for i in range(len(self.config.get("loss.types")))]
+        return Criterion(losses, self.config.get("loss.coef"))
+
+    def method(self):
+        """Return the method with its networks and criterion."""
+        makers = {"model": self.make_model, "criterion": self.criterion,
+                  "make_model": lambda: self.make_model}
+        return self._component("method", "method", makers)
+
+    def schedule(self, total_steps):
+        """Return the learning rate as a function of the step.
+
+        Args:
+            total_steps (int): optimizer steps of the whole run.
+        """
+        name = self.config.get("lr_scheduler.type")
+        if name in manager.SCHEDULES.components_dict:
+            return self._component("lr_scheduler", "lr_scheduler",
+                                   {"total_steps": lambda: total_steps})
+        section = dict(self.config.tree["lr_scheduler"])
+        arguments = {k: section.pop(k) for k in _SCHEDULE_ARGUMENTS
+                     if k in section}
+        section.pop("type")
+        return self._call(
+            "lr_scheduler", PaddleSchedule,
+            dict(type=name, total_steps=total_steps, options=section,
+                 **arguments))
+
+    def optimizer(self):
+        """Return the optimizer's factory, (network, rate) to optimizer."""
+        return self._component("optimizer", "optimizer")
+
+    def _dataset(self, section):
+        return self._component(section, "dataset", {
+            "role": lambda: sections.ROLES[section]})
+
+    def _component(self, where, kind, makers=None):
+        """Build the component at `where` with what its section shares.
+
+        `makers` maps further argument names to functions that give a value;
+        only those that the constructor declares are called.
+        """
+        section = self.config.get(where)
+        component = sections.find(kind, section["type"])
+        found = signature.of(component)
+        makers = {**{name: functools.partial(getattr, self, name)
+                     for name in sections.SHARED[kind]}, **(makers or {})}
+        arguments = {}
+        for key, value in section.items():
+            declared = key in found.arguments or found.is_open
+            if key != "type" and declared:
+                arguments[key] = self._value(f"{where}.{key}", key, value)
+        for key, make in makers.items():
+            if key in found.arguments and key not in arguments:
+                value = make()
+                if value is not None:
+                    arguments[key] = value
+        return self._call(where, component, arguments)
+
+    def _value(self, where, key, value):
+        """Build the components inside an argument."""
+        kind = sections.NESTED[key][0] if key in sections.NESTED else None
+        if isinstance(value, dict):
+            if "type" in value:
+                kind = kind or sections.kind_of(value["type"])
+                if kind is not None:
+                    return self._component(where, kind)
+            return {k: self._value(f"{where}.{k}", key, v)
+                    for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._value(f"{where}.{i}", key, v)
+                    for i, v in enumerate(value)]
+        return copy.deepcopy(value)
+
+    def _call(self, where, component, arguments):
+        try:
+            return component(**arguments)
+        except _Located:
+            # A network that a method made.
+            raise
+        except ArgumentError as error:
+            dotted = f"{where}.{error.name}"
+            raise _Located(
+                f"{self.config.origin(dotted)}: {dotted} = "
+                f"{show(error.value)} is not allowed; allowed: "
+                f"{error.allowed}") from error
+        except ConfigError as error:
+            raise _Located(f"{self.config.origin(where)}: {error}") from error
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            raise _Located(
+                f"{self.config.origin(where)}: {where} "
+                f"({component.__name__}) cannot be built: "
+                f"{_one_line(error)}") from error

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What every dataset is: rows of files, reading with checks, items."""
+
+import contextlib
+import os
+from typing import NamedTuple, Optional
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.transforms import pipeline
+
+SECTIONS = {
+    "labeled": "train_dataset",
+    "unlabeled": "unlabeled_dataset",
+    "val": "val_dataset"
+}
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_ORIENTATION = 0x0112
+
+
+class Row(NamedTuple):
+    """An image file, its mask (None: not there) and the name for outputs."""
+
+    image: str
+    mask: Optional[str]
+    name: str
+
+
+def _open(path, what):
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except FileNotFoundError:
+        raise DataError(f"{path}: the {what} is missing") from None
+    # Decoders raise whatever they like on broken files.
+    except Exception as error:
+        raise DataError(f"{path}: the {what} cannot be read "
+                        f"({error}); allowed: a complete image file") from error
+
+
+def read_image(path):
+    """Read a picture as RGB: uint8 [H, W, 3], upright by its EXIF tag.
+
+    Grey, palette and transparent pictures become RGB.
+    Raises: DataError naming the file, if missing, broken or not 8 bit.
+    """
+    image = _open(path, "image")
+    if image.mode.startswith(("I", "F")):
+        raise DataError(f"{path}: the image has more than 8 bits a channel "
+                        f"(mode {image.mode}); allowed: 8-bit RGB or grey")
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def read_mask(path):
+    """Read a mask of class indices as stored: uint8 [H, W].
+
+    A palette PNG gives its indices, not its colours.
+    Raises: DataError naming the file, if missing, broken or of colours.
+    """
+    image = _open(path, "mask")
+    if image.mode == "1":
+        image = image.convert("L")
+    if len(image.getbands()) != 1:
+        raise DataError(f"{path}: the mask holds colours ({image.mode}); "
+                        "convert it to class indices (one 8-bit channel)")
+    mask = np.array(image)
+    if mask.dtype != np.uint8:
+        if mask.min() < 0 or mask.max() > 255:
+            raise DataError(f"{path}: the mask holds values from {mask.min()} "
+                            f"to {mask.max()}; allowed: 0..255")
+        mask = mask.astype(np.uint8)
+    return mask
+
+
+def missing_files(paths):
+    """Those of `paths` that are not there, in order; lists each folder once.
+    """
+    folders, missing = {}, []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            try:
+                folders[folder] = set(os.listdir(folder or "."))
+            except OSError:
+                folders[folder] = set()
+        if name not in folders[folder]:
+            missing.append(path)
+    return missing
+
+
+_check_files = True
+
+
+@contextlib.contextmanager
+def without_file_check():
+    """Inside, datasets are built though files are missing (to list them)."""
+    global _check_files
+    _check_files = False
+    try:
+        yield
+    finally:
+        _check_files = True
+
+
+class SegDataset:
+    """Images with masks ("labeled", "val") or without ("unlabeled").
+
+    Args:
+        rows (list of Row): the files; checked to be there.
+        where (str): key and value for messages, "dataset_root = ...".
+        transforms (list): built transforms of `item`.
+        role (str): labeled, unlabeled or val. "unlabeled" never opens a mask.
+        num_classes, ignore_index (int): mask values allowed are
+            0..num_classes - 1 and ignore_index.
+        class_names (list of str, optional): one per class.
+        palette (optional): RGB per class, [num_classes][3].
+        masks (dict, optional): name -> built mask type, drawn for each item.
+        same_image_mix (bool): for the engine: the second unlabelled batch
+            shows the images of the first.
+
+    Raises: DataError, if there are no rows or files are missing.
+    """
+
+    def __init__(self, *, rows, where, transforms, role, num_classes,
+                 ignore_index=255, class_names=None, palette=None, masks=None,
+                 same_image_mix=False):
+        self.role, self.transforms = role, list(transforms or [])
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.class_names = list(class_names or
+                                (f"class {i}" for i in range(num_classes)))
+        self.palette = None if palette is None else np.asarray(
+            palette, np.uint8).reshape(-1, 3)
+        self.masks = dict(masks or {})
+        self.same_image_mix = same_image_mix
+        if role == "unlabeled":
+            rows = [row._replace(mask=None) for row in rows]
+        self.rows = rows
+        self._section = SECTIONS[role]
+        self._check_rows(where)
+        self._foreign = np.ones(256, dtype=bool)
+        self._foreign[:num_classes] = False
+        self._foreign[ignore_index] = False
+
+    def _check_rows(self, where):
+        where = f"{self._section}.{where}"
+        if not self.rows:
+            raise DataError(f"{where}: 0 images; allowed: 1 or more")
+        if not _check_files:
+            return
+        kinds = [("images", [row.image for row in self.rows])]
+        if self.role != "unlabeled":
+            bare = [row.image for row in self.rows if row.mask is None]
+            if bare:
+                raise DataError(f"{where}: {len(bare)} of {len(self.rows)} "
+                                f"images have no mask, first: {bare[0]}")
+            kinds.append(("masks", [row.mask for row in self.rows]))
+        for what, paths in kinds:
+            missing = missing_files(paths)
+            if missing:
+                raise DataError(f"{where}: {len(missing)} of {len(paths)} "
+                                f"{what} are missing, first: {missing[0]}")
+
+    def __len__(self):
+        return len(self.rows)
+
+    def name(self, index):
+        """Relative path of an image, for outputs."""
+        return self.rows[index].name
+
+    def image_path(self, index):
+        return self.rows[index].image
+
+    def read(self, index):
+        """Read an image and its mask as they are.
+
+        Returns: (uint8 [H, W, 3] RGB, uint8 [H, W] or None)
+        Raises: DataError naming the file and what is allowed.
+        """
+        row = self.rows[index]
+        image = read_image(row.image)
+        if row.mask is None:
+            return image, None
+        mask = read_mask(row.mask)
+        for problem in self._mask_problems(row, image, mask):
+            raise DataError(problem)
+        return image, mask
+
+    def _mask_problems(self, row, image, mask):
+        if image is not None and mask.shape != image.shape[:2]:
+            yield (f"{row.mask}: the mask is {mask.shape[1]} x "
+                   f"{mask.shape[0]} (w x h), its image {row.image} is "
+                   f"{image.shape[1]} x {image.shape[0]}; allowed: the same "
+                   "size")
+        foreign = self._foreign[mask]
+        if foreign.any():
+            values = np.unique(mask[foreign])
+            listed = ", ".join(str(v) for v in values[:8]) + (
+                ", ..." if len(values) > 8 else "")
+            yield (f"{row.mask}: the mask holds {listed}; allowed: 0.."
+                   f"{self.num_classes - 1} and {self.ignore_index} (ignored)")
+
+    def inspect(self, index):
+        """Find everything that is wrong with one image and its mask.
+
+        Returns: (problems, counts): list of str, and pixels of each mask
+            value, int64 [256], or None without a readable mask.
+        """
+        row, problems, image, counts = self.rows[index], [], None, None
+        try:
+            image = read_image(row.image)
+        except DataError as error:
+            problems.append(str(error))
+        if self.role == "unlabeled":
+            return problems, None
+        if row.mask is None:
+            return [*problems, f"{row.image}: the image has no mask"], None
+        try:
+            mask = read_mask(row.mask)
+            problems += self._mask_problems(row, image, mask)
+            counts = np.bincount(mask.ravel(), minlength=256)
+        except DataError as error:
+            problems.append(str(error))
+        return problems, counts
+
+    def item(self, index, rng, masks=True):
+        """Read and transform one image with the draws of `rng`.
+
+        Args:
+            index (int): the image.
+            rng (np.random.Generator): of this item alone.
+            masks (bool): draw `self.masks` too.
+        Returns: dict of arrays: img float32 [3, H, W] (a view, not
+            contiguous), label int64 [H, W] if there are masks, valid bool
+            [H, W] if a transform pads, and the drawn `masks`.
+        """
+        image, label = self.read(index)
+        data = {"img": image, "trans_info": [], "gt_fields": [], "rng": rng}
+        if label is not None:
+            data.update(label=label, gt_fields=["label"])
+        data = pipeline.run(self.transforms, data)
+        out = {"img": data["img"].astype(np.float32, copy=False)
+               .transpose(2, 0, 1)}
+        if label is not None:
+            out["label"] = data["label"].astype(np.int64)
+        if "valid" in data:
+            out["valid"] = data["valid"]
+        for name, draw in self.masks.items() if masks else ():
+            out[name] = draw(rng, *data["img"].shape[:2])
+        return out

@@ -1,0 +1,203 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Datasets of the user's own files, by a list or by folders."""
+
+import os
+
+from contrib_semiseg.cvlibs import check, manager
+from contrib_semiseg.cvlibs.errors import ArgumentError, DataError, nearest
+from contrib_semiseg.datasets.base import (
+    IMAGE_SUFFIXES,
+    SECTIONS,
+    Row,
+    SegDataset,
+)
+
+
+def find_list(root, list_file, key):
+    """Path of a list file, given as it is or relative to `root`.
+
+    Raises: DataError naming `key`, if it is in neither place.
+    """
+    inside = os.path.join(root, list_file)
+    for path in (inside, list_file):
+        if os.path.isfile(path):
+            return path
+    folder = os.path.dirname(inside)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    close = nearest(os.path.basename(list_file), names)
+    raise DataError(f"{key} = {list_file}: there is no such file, here or in "
+                    f"{root}{close}")
+
+
+def read_list(path, separator=None):
+    """Fields of each line that is not blank: list of (line number, fields).
+
+    Fields are separated by `separator`; None: by a tab where the line has
+    one, else by blanks.
+    Raises: DataError naming file and line, for more than two fields.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as f:
+            lines = f.read().splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text file ({error})") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        mark = separator or ("\t" if "\t" in line else None)
+        fields = [f.strip() for f in line.strip().split(mark)]
+        fields = [f for f in fields if f]
+        if len(fields) > 2:
+            raise DataError(
+                f"{path}: line {number} has {len(fields)} fields; allowed: "
+                "'image mask' or 'image' (put a tab between names that hold "
+                "blanks)")
+        rows.append((number, fields))
+    return rows
+
+
+def walk_images(folder):
+    """Images below a folder, sorted: paths relative to it."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [os.path.relpath(os.path.join(where, n), folder)
+                  for n in names if n.lower().endswith(IMAGE_SUFFIXES) and
+                  not n.startswith(".")]
+    return sorted(found)
+
+
+def _check_names(num_classes, class_names, palette):
+    for name, given in (("class_names", class_names), ("palette", palette)):
+        if given is not None and len(given) != num_classes:
+            raise ArgumentError(name, given, f"{num_classes} entries, one "
+                                "for each class")
+
+
+@manager.register(manager.DATASETS)
+class ListDataset(SegDataset):
+    """Images and masks named by a list file, or all images of a folder.
+
+    Lines of the list: "image mask" (a blank or a tab between), or "image"
+    alone, or an id that `image_dir`, `mask_dir` and the suffixes complete.
+    Without a list, all images below `image_dir` are taken.
+
+    Args:
+        dataset_root (str): the folder that all paths are relative to.
+        list_file (str, optional): relative to it, or a path as it is.
+        image_dir, mask_dir (str, optional): folders; a mask that the list
+            does not name has the image's name in `mask_dir`.
+        image_suffix (str, optional): put after the ids, e.g. ".jpg".
+        mask_suffix (str): of the masks in `mask_dir`.
+        class_names (list of str, optional), palette (list, optional): a name
+            and an RGB colour for each class.
+        The others: see `SegDataset`.
+    """
+
+    @check.arguments
+    def __init__(self, *, dataset_root: check.Text(),
+                 role: check.OneOf(*SECTIONS),
+                 num_classes: check.Range(1, 255, integer=True),
+                 list_file: check.Text(optional=True) = None,
+                 image_dir: check.Text(optional=True) = None,
+                 mask_dir: check.Text(optional=True) = None,
+                 image_suffix: check.Text() = "",
+                 mask_suffix: check.Text() = ".png", transforms=None,
+                 ignore_index: check.Range(0, 255, integer=True) = 255,
+                 class_names: check.ListOf(check.Text(), optional=True) = None,
+                 palette: check.ListOf(check.ListOf(
+                     check.Range(0, 255, integer=True), 3),
+                                       optional=True) = None, masks=None,
+                 same_image_mix: check.BOOL = False):
+        _check_names(num_classes, class_names, palette)
+        section = SECTIONS[role]
+        self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
+        if not os.path.isdir(dataset_root):
+            raise DataError(f"{section}.dataset_root = {dataset_root}: there "
+                            "is no such folder")
+        if list_file is not None:
+            where = f"list_file = {list_file}"
+            path = find_list(dataset_root, list_file, f"{section}.list_file")
+            rows = [self._row(fields, image_dir, image_suffix)
+                    for _, fields in read_list(path)]
+        elif image_dir is not None:
+            where = f"image_dir = {image_dir}"
+            folder = os.path.join(dataset_root, image_dir)
+            if not os.path.isdir(folder):
+                raise DataError(f"{section}.{where}: there is no folder "
+                                f"{folder}")
+            rows = [self._row([name], image_dir, "")
+                    for name in walk_images(folder)]
+        else:
+            raise ArgumentError("list_file", None, "a list file, or null "
+                                "together with an image_dir")
+        super().__init__(rows=rows, where=where, transforms=transforms,
+                         role=role, num_classes=num_classes,
+                         ignore_index=ignore_index, class_names=class_names,
+                         palette=palette, masks=masks,
+                         same_image_mix=same_image_mix)
+
+    def _row(self, fields, image_dir, image_suffix):
+        mask_dir, mask_suffix = self._mask
+        name = fields[0] + image_suffix
+        image = os.path.join(self._root, image_dir or "", name)
+        mask = None
+        if len(fields) == 2:
+            mask = os.path.join(self._root, fields[1])
+        elif mask_dir is not None:
+            stem = fields[0] if image_suffix else os.path.splitext(name)[0]
+            mask = os.path.join(self._root, mask_dir, stem + mask_suffix)
+        return Row(image, mask, output_name(name))
+
+
+def output_name(name):
+    """A listed path as a relative one that stays below an output folder."""
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(p for p in parts if p not in ("", ".", ".."))
+
+
+@manager.override(manager.DATASETS)
+class Dataset(SegDataset):
+    """A list-driven dataset under the keywords of PaddleSeg's `Dataset`.
+
+    Args:
+        dataset_root (str): the folder that listed paths are relative to.
+        mode (str): train, val or test: which of the three lists is read.
+        train_path, val_path, test_path (str, optional): the lists.
+        separator (str): between image and mask of a line.
+        img_channels (int): 3 only.
+        edge (bool): false only.
+        The others: see `SegDataset`.
+    """
+
+    @check.arguments
+    def __init__(self, *, dataset_root: check.Text(),
+                 role: check.OneOf(*SECTIONS),
+                 num_classes: check.Range(1, 255, integer=True),
+                 mode: check.OneOf("train", "val", "test") = "train",
+                 train_path: check.Text(optional=True) = None,
+                 val_path: check.Text(optional=True) = None,
+                 test_path: check.Text(optional=True) = None,
+                 separator: check.Text() = " ", transforms=None,
+                 img_channels: check.OneOf(3) = 3,
+                 ignore_index: check.Range(0, 255, integer=True) = 255,
+                 edge: check.OneOf(False) = False, masks=None,
+                 same_image_mix: check.BOOL = False):
+        section, key = SECTIONS[role], f"{mode}_path"
+        listed = dict(train=train_path, val=val_path, test=test_path)[mode]
+        if listed is None:
+            raise ArgumentError(key, None, f"a list file, as mode is {mode}")
+        if not os.path.isdir(dataset_root):
+            raise DataError(f"{section}.dataset_root = {dataset_root}: there "
+                            "is no such folder")
+        path = find_list(dataset_root, listed, f"{section}.{key}")
+        rows = [Row(os.path.join(dataset_root, fields[0]),
+                    os.path.join(dataset_root, fields[1])
+                    if len(fields) == 2 else None, output_name(fields[0]))
+                for _, fields in read_list(path, separator)]
+        super().__init__(rows=rows, where=f"{key} = {listed}",
+                         transforms=transforms, role=role,
+                         num_classes=num_classes, ignore_index=ignore_index,
+                         masks=masks, same_image_mix=same_image_mix)

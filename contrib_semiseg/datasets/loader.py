@@ -1,0 +1,202 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Training batches: several streams, step by step, from one loader."""
+
+import ctypes
+import os
+import shutil
+import signal
+import threading
+import time
+
+import cv2
+import numpy as np
+import paddle
+
+from contrib_semiseg.cvlibs.errors import DataError, UserError
+from contrib_semiseg.datasets.sampling import SOURCE, item_rng
+
+_ERROR = "_error"
+_PR_SET_PDEATHSIG = 1
+_PLENTY = 4 << 30  # bytes of shared memory that need no closer look
+
+
+class _Items(paddle.io.Dataset):
+    """Items by ItemKey; a DataError becomes an item that carries its text."""
+
+    def __init__(self, datasets, seed):
+        super().__init__()
+        self.datasets, self.seed = datasets, seed
+
+    def __getitem__(self, key):
+        rng = item_rng(self.seed, key.stream, key.epoch, key.position)
+        try:
+            item = self.datasets[key.stream].item(
+                key.index, rng, masks=key.stream != SOURCE)
+        except UserError as error:
+            item = {_ERROR: str(error)}
+        except Exception as error:
+            path = self.datasets[key.stream].image_path(key.index)
+            item = {_ERROR: f"{path}: {type(error).__name__}: {error}"}
+        return key.stream, item
+
+    def __len__(self):
+        return sum(len(d) for d in self.datasets.values())
+
+
+def _error_batch(text):
+    return {_ERROR: np.frombuffer(text.encode(), np.uint8)}
+
+
+def collate(items):
+    """Stack (stream, item) pairs into {stream: {key: array [B, ...]}}.
+
+    Each item is copied once, straight into its batch. A failed item turns
+    the whole batch into its error: {_ERROR: text as bytes, uint8}, as Paddle
+    takes a batch without arrays for the end of the data.
+    """
+    streams = {}
+    for stream, item in items:
+        if _ERROR in item:
+            return _error_batch(item[_ERROR])
+        streams.setdefault(stream, []).append(item)
+    batch = {}
+    for stream, rows in streams.items():
+        batch[stream] = {}
+        for key, first in rows[0].items():
+            shapes = {row[key].shape for row in rows}
+            if len(shapes) > 1:
+                return _error_batch(
+                    f"the {stream} batch holds '{key}' of different sizes "
+                    f"({', '.join(str(s) for s in sorted(shapes))}); let the "
+                    "transforms end in one size (RandomCrop and CenterPad, or "
+                    "RandomPaddingCrop)")
+            out = np.empty((len(rows), *first.shape), first.dtype)
+            for slot, row in zip(out, rows):
+                slot[...] = row[key]
+            batch[stream][key] = out
+    return batch
+
+
+class _StepKeys:
+    """A batch sampler: the keys of all streams, one list a step."""
+
+    def __init__(self, streams, start, stop):
+        self.streams, self.start, self.stop = streams, start, stop
+
+    def __iter__(self):
+        for step in range(self.start, self.stop):
+            yield [k for s in self.streams.values() for k in s.keys(step)]
+
+    def __len__(self):
+        return self.stop - self.start
+
+
+def _init_worker(_):
+    """Make a worker die with its parent, and cv2 keep to one thread."""
+    if os.name == "posix" and hasattr(os, "uname") and \
+            os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Ctrl-C is the parent's to answer; it then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+
+
+class TrainLoader:
+    """Iterate over training steps; every batch is a function of its step.
+
+    Yields {stream: {key: Tensor [B, ...]}}, the same bit for bit whatever
+    `num_workers` is. The streams end only at `total_steps`.
+
+    Args:
+        datasets (dict): stream name -> SegDataset.
+        streams (dict): stream name -> Stream, the same names.
+        seed (int): seed of the run, for the items' random numbers.
+        start_step, total_steps (int): the first step, and one past the last.
+        num_workers (int): processes that prepare batches; 0: this one.
+
+    Attributes:
+        wait_seconds (float): time spent waiting for batches so far.
+    Raises: DataError while iterating, naming the file that is wrong;
+        UserError, if a worker died.
+    """
+
+    def __init__(self, *, datasets, streams, seed, start_step, total_steps,
+                 num_workers):
+        self.items = _Items({k: datasets[k] for k in streams}, seed)
+        self.keys = _StepKeys(dict(streams), start_step, total_steps)
+        self.num_workers = num_workers
+        self.wait_seconds = 0.0
+
+    def __len__(self):
+        return len(self.keys)
+
+    def __iter__(self):
+        batches = self._from_workers() if self.num_workers else self._here()
+        while True:
+            before = time.perf_counter()
+            batch = next(batches, None)
+            self.wait_seconds += time.perf_counter() - before
+            if batch is None:
+                return
+            if _ERROR in batch:
+                batches.close()
+                text = np.asarray(batch[_ERROR]).tobytes().decode()
+                raise DataError(text)
+            yield batch
+
+    def _here(self):
+        for keys in self.keys:
+            batch = collate([self.items[key] for key in keys])
+            yield batch if _ERROR in batch else {
+                stream: {k: paddle.to_tensor(v) for k, v in arrays.items()}
+                for stream, arrays in batch.items()}
+
+    def _from_workers(self):
+        iterator = self._start_workers()
+        try:
+            for _ in range(len(self.keys)):
+                try:
+                    batch = next(iterator)
+                # Paddle reports a lost worker in any of these, without cause.
+                except (SystemError, RuntimeError, ValueError,
+                        StopIteration) as error:
+                    raise UserError(
+                        "a loader worker ended unexpectedly (killed, or out "
+                        "of memory?); try a smaller --num_workers, or 0"
+                    ) from error
+                yield batch
+        finally:
+            iterator._try_shutdown_all(1)
+
+    def _fits_shared_memory(self):
+        """Whether /dev/shm has room for the batches under way."""
+        try:
+            free = shutil.disk_usage("/dev/shm").free
+        except OSError:
+            return False
+        if free >= _PLENTY:
+            return True
+        sample = collate([self.items[k] for k in next(iter(self.keys), ())])
+        if _ERROR in sample:  # will be raised when it is its turn
+            return False
+        size = sum(v.nbytes for d in sample.values() for v in d.values())
+        # Each worker holds up to two batches, and the queue as many again.
+        return free > size * (4 * self.num_workers + 2)
+
+    def _start_workers(self):
+        loader = paddle.io.DataLoader(
+            self.items, batch_sampler=self.keys, collate_fn=collate,
+            num_workers=self.num_workers, worker_init_fn=_init_worker,
+            use_shared_memory=self._fits_shared_memory())
+        # Starting draws from the global generator, and sets a SIGCHLD
+        # handler that would raise in the middle of a training step.
+        state = np.random.get_state()
+        main = threading.current_thread() is threading.main_thread()
+        handler = signal.getsignal(signal.SIGCHLD) if main else None
+        iterator = iter(loader)
+        np.random.set_state(state)
+        if main:
+            signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
+        return iterator

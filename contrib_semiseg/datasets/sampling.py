@@ -1,0 +1,145 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which image stands where in an epoch, and the random numbers of its item.
+
+Everything here is a function of (seed, stream, epoch, position): batches do
+not depend on the number of loader workers or on what was read before.
+"""
+
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from contrib_semiseg.cvlibs.errors import DataError
+
+LABELED, UNLABELED, SOURCE = "labeled", "unlabeled", "source"
+
+
+class ItemKey(NamedTuple):
+    """One item: its stream, epoch, place in the epoch, and image."""
+
+    stream: str
+    epoch: int
+    position: int
+    index: int
+
+
+def extend_indices(n, length, perm):
+    """Stretch a list of `n` files to `length` items.
+
+    Args:
+        n (int): files.
+        length (int): wanted items.
+        perm: a permutation of range(n).
+    Returns: int64 [length]: the first `length` files if there are more; else
+        the whole list as often as it fits, then the first of `perm`.
+    Source: CPS card, section 2.7.
+    """
+    if length < n:
+        return np.arange(length)
+    return np.concatenate([np.tile(np.arange(n), length // n),
+                           np.asarray(perm)[:length % n]]).astype(np.int64)
+
+
+def epoch_counts(total, ratio, batch):
+    """Counts of an epoch when 1 of `ratio` of `total` images is labelled.
+
+    Returns: (labelled, unlabelled, items of an epoch, iterations of an epoch)
+    Source: CPS card, section 2.7.
+    """
+    labeled = total // ratio
+    unlabeled = total - labeled
+    length = max(labeled, unlabeled)
+    return labeled, unlabeled, length, length // batch
+
+
+def _generator(*key):
+    # crc32 turns names into numbers that are the same in every process.
+    return np.random.default_rng(np.random.SeedSequence(
+        [zlib.crc32(k.encode()) if isinstance(k, str) else k for k in key]))
+
+
+def item_rng(seed, stream, epoch, position):
+    """The generator of one item: np.random.Generator."""
+    return _generator(seed, "item", stream, epoch, position)
+
+
+class Stream:
+    """An endless, shuffled sequence of items, cut into equal batches.
+
+    Args:
+        n (int): images of the dataset.
+        length (int): items of an epoch; the list is stretched to it.
+        batch (int): items of a batch of ONE process.
+        seed (int): seed of the run.
+        name (str): of the stream; streams of other names differ.
+        world, rank (int): processes, and the number of this one. The batches
+            of all ranks together are the one batch of a single process with
+            `batch * world`.
+        fixed_order (bool): every epoch in the order of the first one.
+        order (str, optional): take the order of the stream of that name (the
+            items' random numbers stay apart). None: this stream's own.
+
+    Raises: DataError, if an epoch has less items than a batch.
+    """
+
+    def __init__(self, *, n, length, batch, seed, name, world=1, rank=0,
+                 fixed_order=False, order=None):
+        self.n, self.length, self.batch = n, length, batch
+        self.seed, self.name, self.world, self.rank = seed, name, world, rank
+        self.fixed_order = fixed_order
+        self.order_name = name if order is None else order
+        self.iters_per_epoch = length // (batch * world)
+        if self.iters_per_epoch < 1:
+            whole = (f"{batch} on each of {world} processes" if world > 1 else
+                     f"{batch}")
+            raise DataError(
+                f"the {name} stream has {length} images, fewer than the batch "
+                f"of {whole}; lower batch_size or add images")
+        self._orders = {}
+
+    def order(self, epoch):
+        """Image index of each item of an epoch: int64 [length]."""
+        epoch = 0 if self.fixed_order else epoch
+        if epoch not in self._orders:
+            rng = _generator(self.seed, "order", self.order_name, epoch)
+            indices = extend_indices(self.n, self.length,
+                                     rng.permutation(self.n))
+            self._orders = {epoch: rng.permutation(indices)}
+        return self._orders[epoch]
+
+    def keys(self, step):
+        """The ItemKeys of this process' batch at a step (from 0)."""
+        epoch, i = divmod(step, self.iters_per_epoch)
+        start = (i * self.world + self.rank) * self.batch
+        order = self.order(epoch)
+        return [ItemKey(self.name, epoch, p, int(order[p]))
+                for p in range(start, start + self.batch)]
+
+
+def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
+                     same_image_mix=False, world=1, rank=0):
+    """The streams of a run, all as long as the larger of the two lists.
+
+    Args:
+        labeled, unlabeled (int, int or None): images of each list; None: no
+            unlabelled stream.
+        batch (int): items of each stream in a batch of ONE process.
+        source (bool): a second unlabelled stream, with an order of its own.
+        same_image_mix (bool): it shows the images of the first instead, and
+            both repeat their first epoch's order (CPS card, 7.1-b).
+        seed, world, rank: see `Stream`.
+    Returns: dict name -> Stream, with equal `iters_per_epoch`.
+    """
+    length = max(labeled, unlabeled or 0)
+    shared = dict(length=length, batch=batch, seed=seed, world=world, rank=rank)
+    streams = {LABELED: Stream(n=labeled, name=LABELED, **shared)}
+    if unlabeled is not None:
+        streams[UNLABELED] = Stream(n=unlabeled, name=UNLABELED,
+                                    fixed_order=same_image_mix, **shared)
+        if source:
+            streams[SOURCE] = Stream(
+                n=unlabeled, name=SOURCE, fixed_order=same_image_mix,
+                order=UNLABELED if same_image_mix else None, **shared)
+    return streams

@@ -1,0 +1,202 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: complete, written whole or not at all, read without pickle.
+
+    SAVE_DIR/iter_200/model.pdparams      evaluated network (PaddleSeg layout)
+    SAVE_DIR/iter_200/training.safetensors   everything that training changes
+    SAVE_DIR/best_model/model.pdparams    evaluated network of the best score
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import paddle
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from contrib_semiseg.cvlibs.errors import CheckpointError
+from contrib_semiseg.cvlibs.weights import fit
+from contrib_semiseg.engine.optimizer import (load_optimizer_state,
+                                              optimizer_state)
+
+TRAINING = "training.safetensors"
+MODEL = "model.pdparams"
+_NAME = re.compile(r"iter_(\d+)$")
+
+
+@contextlib.contextmanager
+def explained(path):
+    """Turn a failed write (a full disk, no permission) into one line."""
+    try:
+        yield
+    except OSError as error:
+        hint = ("; free some space or set another save_dir, then go on with "
+                "--resume_model auto" if error.errno == errno.ENOSPC else "")
+        raise CheckpointError(
+            f"cannot write {path}: {error.strerror or error}{hint}") from error
+
+
+def _sync(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path, data):
+    """Write bytes to a temporary name, flush to disk, then rename."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with explained(path):
+        try:
+            with open(temporary, "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def save_network(network, path, scores=None):
+    """Save a network's parameters in PaddleSeg's layout, atomically.
+
+    Args:
+        network (Layer): what is evaluated.
+        path (str): the .pdparams file; its folder is made.
+        scores (dict, optional): written as scores.json beside it.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            paddle.save(network.state_dict(), str(temporary))
+            _sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    if scores is not None:
+        write_file(path.with_name("scores.json"),
+                   json.dumps(scores, indent=1).encode())
+
+
+def save(save_dir, *, step, method, optimizer, scaler=None, meta=None,
+         scores=None, keep=5):
+    """Write SAVE_DIR/iter_{step} and remove checkpoints beyond `keep`.
+
+    Args:
+        save_dir (str): the run's folder.
+        step (int): finished iterations.
+        method (Method), optimizer: the state to keep.
+        scaler (GradScaler, optional): of mixed precision.
+        meta (dict, optional): JSON values to find again in `load`.
+        scores (dict, optional): written as scores.json.
+        keep (int): checkpoints left after this one is there.
+
+    Returns: Path of the new folder.
+    Raises: CheckpointError if it cannot be written; nothing half written
+        stays under the final name.
+    """
+    save_dir = Path(save_dir)
+    final = save_dir / f"iter_{step}"
+    temporary = save_dir / f".iter_{step}.tmp"
+    arrays = {f"method/{k}": v.numpy() for k, v in method.state_dict().items()}
+    arrays.update({f"optimizer/{k}": v for k, v in
+                   optimizer_state(optimizer, method).items()})
+    head = {"step": step, "scaler": scaler.state_dict() if scaler else None,
+            **(meta or {})}
+    if final.exists():  # of this very step: a signal right after a save
+        return final
+    with explained(final):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            save_network(method.eval_network(), temporary / MODEL, scores)
+            write_file(temporary / TRAINING,
+                       to_bytes(arrays, {"training": json.dumps(head)}))
+            os.replace(temporary, final)
+            _sync(save_dir)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    for old in checkpoints(save_dir)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def checkpoints(save_dir):
+    """The checkpoints of a run (list of Path), oldest first."""
+    found = [p for p in Path(save_dir).glob("iter_*") if
+             _NAME.match(p.name) and (p / TRAINING).is_file()]
+    return sorted(found, key=lambda p: int(_NAME.match(p.name)[1]))
+
+
+def start(save_dir, config):
+    """Make the run's folder, free of what a killed run was just writing.
+
+    Args:
+        save_dir (str): the folder.
+        config (str): YAML text, kept as config.yml.
+    """
+    with explained(save_dir):
+        Path(save_dir).mkdir(parents=True, exist_ok=True)
+    for path in Path(save_dir).glob(".iter_*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
+    write_file(Path(save_dir) / "config.yml", config.encode())
+
+
+def find(resume, save_dir):
+    """The checkpoint folder that `--resume_model` names.
+
+    Args:
+        resume (str, optional): a folder, "auto" (the newest of `save_dir`, or
+            none if there is none yet) or None.
+        save_dir (str): the run's folder.
+
+    Returns: Path or None.
+    Raises: CheckpointError if the folder is no checkpoint.
+    """
+    if resume is None:
+        return None
+    if resume == "auto":
+        found = checkpoints(save_dir)
+        return found[-1] if found else None
+    path = Path(resume)
+    if not (path / TRAINING).is_file():
+        inside = checkpoints(path)
+        hint = (f"; the newest one inside is {inside[-1]}" if inside else
+                "; allowed: a folder iter_N of a run, or auto")
+        raise CheckpointError(f"resume_model = {resume!r}: no {TRAINING} "
+                              f"there{hint}")
+    return path
+
+
+def load(path, *, method, optimizer, scaler=None):
+    """Restore what `save` wrote and return its meta values (dict).
+
+    Raises: CheckpointError naming the file if it is damaged, or the keys that
+        are missing, unknown or of another shape.
+    """
+    file = Path(path) / TRAINING
+    try:
+        with safe_open(str(file), "np") as f:
+            head = json.loads(f.metadata()["training"])
+            arrays = {key: f.get_tensor(key) for key in f.keys()}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
+        raise CheckpointError(f"{file} is damaged: {e}") from e
+    parts = {"method": {}, "optimizer": {}}
+    for key, value in arrays.items():
+        part, name = key.split("/", 1)
+        parts[part][name] = value
+    fit(method, parts["method"], str(file))
+    load_optimizer_state(optimizer, method, parts["optimizer"])
+    if scaler is not None and head["scaler"]:
+        scaler.load_state_dict(head["scaler"])
+    return head

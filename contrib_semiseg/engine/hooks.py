@@ -1,0 +1,221 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens beside the steps: logs, pictures, evaluation, checkpoints.
+
+A hook observes, saves or stops; it never changes a loss, a batch or a weight.
+"""
+
+import math
+import time
+
+import numpy as np
+import paddle
+
+from contrib_semiseg.cvlibs.errors import UserError
+from contrib_semiseg.engine import checkpoint, distributed, pictures
+from contrib_semiseg.engine.console import bar, clock, say
+
+
+class Hook:
+    """Base: every event does nothing."""
+
+    def before_training(self, trainer, start_step):
+        """Called once, before the first step."""
+
+    def after_step(self, trainer, step, terms):
+        """Called after each update, with the step's terms."""
+
+    def after_stop(self, trainer, step):
+        """Called when a signal ends training early, after `step`."""
+
+    def after_training(self, trainer):
+        """Called at the end, also after an error."""
+
+
+def scalars(terms):
+    """The terms that are numbers: detached, without pictures."""
+    return {k: v.detach() for k, v in terms.items()
+            if not k.startswith("show_")}
+
+
+class NonFinite(UserError):
+    """A loss is NaN or infinite."""
+
+
+class StopOnNonFinite(Hook):
+    """End the run where a term is NaN or infinite.
+
+    Args:
+        every (int): steps between checks; each copies the terms to the host.
+    """
+
+    def __init__(self, *, every=10):
+        self.every = every
+
+    def after_step(self, trainer, step, terms):
+        if (step.it + 1) % self.every:
+            return
+        values = {k: float(v) for k, v in scalars(terms).items()}
+        bad = [k for k, v in values.items() if not math.isfinite(v)]
+        if bad:
+            raise NonFinite(
+                f"iteration {step.it + 1}: {', '.join(bad)} not finite; all "
+                f"terms: {values}; try a lower learning rate or a warm-up")
+
+
+class LogHook(Hook):
+    """Lines, the progress bar and VisualDL scalars.
+
+    Args:
+        every (int): steps between lines; the values are means over them.
+        writer (LogWriter, optional): VisualDL.
+    """
+
+    def __init__(self, *, every, writer=None):
+        self.every, self.writer = every, writer
+        self.terms, self.bar = [], None
+
+    def before_training(self, trainer, start_step):
+        self.bar = bar(trainer.total_steps, start_step, "train")
+        self._restart(trainer)
+
+    def _restart(self, trainer):
+        self.since, self.terms = time.perf_counter(), []
+        self.waited, self.images = trainer.wait_seconds, trainer.images
+
+    def after_step(self, trainer, step, terms):
+        self.terms.append(scalars(terms))
+        self.bar.update()
+        done = step.it + 1
+        if done % self.every and done != step.total:
+            return
+        values = {k: float(paddle.stack([t[k] for t in self.terms]).mean())
+                  for k in terms if not k.startswith("show_")}
+        seconds = time.perf_counter() - self.since
+        steps = len(self.terms)
+        wait = (trainer.wait_seconds - self.waited) / steps
+        rate = ((trainer.images - self.images) * distributed.world() /
+                seconds)
+        losses = [v for k, v in values.items() if k.startswith("loss_")]
+        shown = ", ".join(f"{k}: {v:.4f}" for k, v in values.items())
+        say(f"[TRAIN] epoch: {step.epoch + 1}/{step.epochs}, iter: {done}/"
+            f"{step.total}, loss: {sum(losses):.4f}, {shown}, lr: "
+            f"{trainer.learning_rate:.6f}, batch_cost: {seconds / steps:.4f}, "
+            f"reader_cost: {wait:.5f}, ips: {rate:.2f} images/sec | ETA "
+            f"{clock(seconds / steps * (step.total - done))}")
+        if self.writer:
+            values.update(loss=sum(losses), lr=trainer.learning_rate,
+                          images_per_second=rate, data_wait_seconds=wait,
+                          batch_seconds=seconds / steps)
+            for name, value in values.items():
+                self.writer.add_scalar(f"train/{name}", value, done)
+        self._restart(trainer)
+
+    def after_training(self, trainer):
+        if self.bar is not None:
+            self.bar.close()
+
+
+class PictureHook(Hook):
+    """VisualDL pictures: image, label or pseudo-label, and prediction.
+
+    Args:
+        every (int): steps between pictures.
+        writer (LogWriter): VisualDL.
+        palette (ndarray): uint8 [C, 3], RGB.
+        transforms (list): of the training data, to undo its normalisation.
+        rows (int): images of each kind.
+    """
+
+    def __init__(self, *, every, writer, palette, transforms, rows=2):
+        self.every, self.writer, self.rows = every, writer, rows
+        self.palette, self.transforms = palette, transforms
+
+    def after_step(self, trainer, step, terms):
+        if (step.it + 1) % self.every:
+            return
+        pairs = {"labeled": (trainer.batch["labeled"]["img"],
+                             trainer.batch["labeled"]["label"])}
+        if "show_image" in terms:
+            pairs["unlabeled"] = (terms["show_image"],
+                                  terms["show_pseudo_label"])
+        network = trainer.method.eval_network()
+        network.eval()
+        for name, (images, labels) in pairs.items():
+            with paddle.no_grad():
+                predicted = network(images[:self.rows])[0].argmax(axis=1)
+            self.writer.add_image(
+                f"train/{name}",
+                pictures.training_panel(
+                    images[:self.rows].numpy(), labels[:self.rows].numpy(),
+                    predicted.numpy(), self.palette, self.transforms),
+                step.it + 1)
+        network.train()
+
+
+class CheckpointHook(Hook):
+    """Evaluate, keep the best network, and write checkpoints.
+
+    Args:
+        save_dir (str): the run's folder.
+        every (int): steps between checkpoints; the last step has one too.
+        keep (int): checkpoints that stay.
+        evaluate (callable, optional): network to Scores, run before each
+            checkpoint.
+        writer (LogWriter, optional): VisualDL.
+        best (float): best mIoU so far, of a resumed run.
+        meta (dict): JSON values kept in the checkpoint.
+    """
+
+    def __init__(self, *, save_dir, every, keep, evaluate=None, writer=None,
+                 best=-1.0, meta=None):
+        self.save_dir, self.every, self.keep = save_dir, every, keep
+        self.evaluate, self.writer = evaluate, writer
+        self.best, self.meta = best, meta or {}
+        self.scores = None
+
+    def after_step(self, trainer, step, terms):
+        done = step.it + 1
+        if done % self.every and done != step.total:
+            return
+        distributed.average_statistics(trainer.method)
+        if self.evaluate:
+            self._evaluate(trainer, done)
+        self._save(trainer, done)
+
+    def _evaluate(self, trainer, done):
+        network = trainer.method.eval_network()
+        network.eval()
+        scores = self.evaluate(network)
+        trainer.method.train()
+        self.scores = {"iter": done, **scores.as_dict()}
+        better = scores.miou > self.best
+        if better:
+            self.best = float(scores.miou)
+            if distributed.rank() == 0:
+                checkpoint.save_network(
+                    network, f"{self.save_dir}/best_model/{checkpoint.MODEL}",
+                    self.scores)
+        say(f"[EVAL] iter: {done}, mIoU: {scores.miou:.4f}, acc: "
+            f"{scores.accuracy:.4f}, kappa: {scores.kappa:.4f}, best mIoU: "
+            f"{self.best:.4f}" + (" (new best)" if better else ""))
+        if self.writer:
+            self.writer.add_scalar("eval/mIoU", scores.miou, done)
+            self.writer.add_scalar("eval/accuracy", scores.accuracy, done)
+            for name, value in zip(scores.class_names, scores.iou):
+                if np.isfinite(value):
+                    self.writer.add_scalar(f"eval/IoU_{name}", value, done)
+
+    def after_stop(self, trainer, step):
+        distributed.average_statistics(trainer.method)
+        self._save(trainer, step.it + 1)
+
+    def _save(self, trainer, done):
+        if distributed.rank() == 0:
+            path = checkpoint.save(
+                self.save_dir, step=done, method=trainer.method,
+                optimizer=trainer.optimizer, scaler=trainer.scaler,
+                meta={"best": self.best, **self.meta}, scores=self.scores,
+                keep=self.keep)
+            say(f"[SAVE] {path}")
+        distributed.fence()

@@ -1,0 +1,187 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From a raw image to its class map, with any network and test options."""
+
+import contextlib
+import numbers
+
+import numpy as np
+import paddle
+
+from contrib_semiseg.cvlibs import check
+from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
+from contrib_semiseg.engine import sliding_window
+
+_SIZE = check.ListOf(check.Range(1, integer=True), 2, optional=True)
+_SCALE = check.Range(0.0, exclude_low=True)
+
+
+@contextlib.contextmanager
+def eval_mode(network):
+    """Put a network in eval mode; give each layer its own mode back after."""
+    layers = [network] + network.sublayers()
+    modes = [layer.training for layer in layers]
+    network.eval()
+    try:
+        yield network
+    finally:
+        for layer, mode in zip(layers, modes):
+            layer.training = mode
+
+
+def eager_forward(network):
+    """Wrap a network as `forward`: numpy in, main logits as numpy out.
+
+    The mode of the network stays as it is: see `eval_mode`.
+
+    Args:
+        network (Layer): float32 [N, 3, h, w] to a list of logits.
+
+    Returns: a callable, float32 [N, 3, h, w] to float32 [N, C, h, w].
+    """
+
+    def forward(x):
+        with paddle.no_grad():
+            logits = network(paddle.to_tensor(x))
+        main = logits[0] if isinstance(logits, (list, tuple)) else logits
+        return main.astype("float32").numpy()
+
+    return forward
+
+
+def merge_options(section, given):
+    """Test options of the configuration, overridden by the command line.
+
+    Args:
+        section (dict): `test_config` of the configuration, may be None.
+        given (dict): option -> value of a flag, None where not given.
+
+    Returns: keyword arguments for `Inferencer`.
+    Raises: ConfigError for a flag that another one must switch on.
+    """
+    options = dict(section or {})
+    options.update({k: v for k, v in given.items() if v is not None})
+    needs = dict(crop_size="is_slide", stride="is_slide", scales="aug_eval",
+                 flip_horizontal="aug_eval", flip_vertical="aug_eval")
+    for name, switch in needs.items():
+        if given.get(name) and not options.get(switch):
+            raise ConfigError(f"--{name} has no effect without --{switch}")
+    return options
+
+
+def _apply(ops, data):
+    """Run transforms; PaddleSeg's own want float32 images."""
+    for op in ops:
+        if type(op).__module__.startswith("paddleseg."):
+            data["img"] = data["img"].astype(np.float32, copy=False)
+        data = op(data)
+    return data
+
+
+class Inferencer:
+    """Class map of a raw image.
+
+    The transforms before `Normalize` act once on the raw image; `Normalize`
+    and what follows act on each scale of it. Size changes are undone.
+
+    Args:
+        forward (callable): float32 [N, 3, h, w] to logits [N, C, h, w], both
+            numpy; see `eager_forward` and `onnx_engine.choose_engine`.
+        transforms (list): built transforms of the validation set.
+        is_slide (bool): cut the image into overlapping windows.
+        crop_size (list, optional): window (w, h) in pixels; with is_slide.
+        stride (list, optional): step of the windows (w, h) in pixels, at
+            most `crop_size`; default two thirds of it.
+        aug_eval (bool): sum over `scales` and the flips; without it they
+            have no effect.
+        scales (float|list): factors on the size of the image, > 0.
+        flip_horizontal, flip_vertical (bool): add the mirrored images.
+        batch (int): windows (and flips) per forward pass.
+
+    Raises: ArgumentError for values that do not fit together.
+    """
+
+    @check.arguments
+    def __init__(self, *, forward, transforms=(), is_slide: check.BOOL = False,
+                 crop_size: _SIZE = None, stride: _SIZE = None,
+                 aug_eval: check.BOOL = False, scales=1.0,
+                 flip_horizontal: check.BOOL = False,
+                 flip_vertical: check.BOOL = False,
+                 batch: check.Range(1, integer=True) = 1):
+        scales = [scales] if isinstance(scales, numbers.Real) else scales
+        if not check.ListOf(_SCALE).accepts(scales) or not scales:
+            raise ArgumentError("scales", scales, "numbers greater than 0")
+        if is_slide and crop_size is None:
+            raise ArgumentError("crop_size", None,
+                                "[width, height] where is_slide is true")
+        if is_slide and stride is not None and (
+                stride[0] > crop_size[0] or stride[1] > crop_size[1]):
+            raise ArgumentError("stride", stride,
+                                f"at most the crop_size {list(crop_size)}")
+        self.forward = forward
+        first = next((i for i, op in enumerate(transforms)
+                      if type(op).__name__ == "Normalize"), len(transforms))
+        self._before, self._after = transforms[:first], transforms[first:]
+        self._scales = tuple(scales) if aug_eval else (1.0,)
+        self._options = dict(
+            crop_size=tuple(crop_size) if is_slide else None,
+            stride=tuple(stride) if is_slide and stride else None,
+            flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
+                                           aug_eval and flip_vertical),
+            batch=batch)
+
+    def __call__(self, image, out_size=None):
+        """Label every pixel.
+
+        Args:
+            image (ndarray): uint8 [h, w, 3], RGB.
+            out_size (tuple, optional): (H, W) of the result, default (h, w).
+
+        Returns: (uint8 [H, W] classes, float32 [C, H, W] summed logits).
+        """
+        data = self._prepare(image)
+        maps = sliding_window.multi_scale(
+            data["img"], self.forward, self._normalize, scales=self._scales,
+            **self._options)
+        maps = self._undo(maps, data["trans_info"],
+                          tuple(out_size or image.shape[:2]))
+        return sliding_window.argmax(maps), maps
+
+    def first_input(self, image):
+        """What the network gets first for an image: float32 [1, 3, h, w]."""
+        canvas, boxes, _ = sliding_window.windows(
+            self._prepare(image)["img"], self._normalize,
+            self._options["crop_size"], self._options["stride"])
+        top, left, h, w = boxes[0]
+        return np.ascontiguousarray(canvas[None, :, top:top + h,
+                                           left:left + w])
+
+    def _prepare(self, image):
+        data = {"img": image, "trans_info": [], "gt_fields": [],
+                "rng": np.random.default_rng(0)}
+        return _apply(self._before, data)
+
+    def _normalize(self, image):
+        data = _apply(self._after, {"img": image, "trans_info": [],
+                                    "gt_fields": [],
+                                    "rng": np.random.default_rng(0)})
+        if data["img"].shape != image.shape:
+            names = ", ".join(type(op).__name__ for op in self._after)
+            raise ConfigError(
+                "val_dataset.transforms: what changes the size has to stand "
+                f"before Normalize; the end of the list is: {names}")
+        return np.ascontiguousarray(
+            data["img"].astype(np.float32, copy=False).transpose(2, 0, 1))
+
+    @staticmethod
+    def _undo(maps, trans_info, out_size):
+        """Bring logits to `out_size` through the recorded size changes."""
+        wanted = None
+        for kind, size in reversed(trans_info):
+            if kind == "resize":  # resized once, to the last size in a row
+                wanted = tuple(size)
+                continue
+            if wanted:
+                maps, wanted = sliding_window.resize_maps(maps, wanted), None
+            maps = np.ascontiguousarray(maps[:, :size[0], :size[1]])
+        return sliding_window.resize_maps(maps, out_size)

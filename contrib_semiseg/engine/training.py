@@ -1,0 +1,214 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Put a training run together from its configuration, and run it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import paddle
+
+from contrib_semiseg.cvlibs.builder import Builder
+from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
+from contrib_semiseg.datasets.loader import TrainLoader
+from contrib_semiseg.datasets.sampling import training_streams
+from contrib_semiseg.engine import checkpoint, distributed, hooks
+from contrib_semiseg.engine.console import say
+from contrib_semiseg.engine.evaluator import evaluate
+from contrib_semiseg.engine.inference import Inferencer, eager_forward
+from contrib_semiseg.engine.trainer import Trainer, seed_step
+
+# Keys in which a resumed run may differ from the one that it goes on with.
+FREE_KEYS = {"device", "do_eval", "image_interval", "keep_checkpoint_max",
+             "log_iters", "num_workers", "save_dir", "save_interval",
+             "test_config", "use_vdl", "val_dataset"}
+
+
+@dataclasses.dataclass
+class RunOptions:
+    """Top-level keys of a configuration and their defaults.
+
+    Attributes:
+        batch_size (int): images of each stream per process and step.
+        iters, epochs (int): length of the run; one of them. An epoch shows
+            the larger of the two image sets once.
+        save_dir (str): folder of the run.
+        log_iters, save_interval (int): steps between lines and checkpoints.
+        keep_checkpoint_max (int): checkpoints that stay.
+        do_eval (bool): evaluate before each checkpoint.
+        use_vdl (bool): write VisualDL records.
+        image_interval (int): steps between VisualDL pictures; 0 for none.
+        num_workers (int): loader processes.
+        seed (int): of every random draw.
+        precision (str), amp_level (str): mixed precision, on a GPU.
+        accumulate_steps (int): batches of one update.
+    """
+
+    batch_size: int
+    iters: Optional[int] = None
+    epochs: Optional[int] = None
+    save_dir: str = "output"
+    log_iters: int = 10
+    save_interval: int = 1000
+    keep_checkpoint_max: int = 5
+    do_eval: bool = False
+    use_vdl: bool = False
+    image_interval: int = 500
+    num_workers: int = 2
+    seed: int = 0
+    precision: str = "fp32"
+    amp_level: str = "O1"
+    accumulate_steps: int = 1
+
+    @classmethod
+    def of(cls, config):
+        """Read them from a checked Config."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{k: v for k, v in config.tree.items() if k in names})
+
+
+def make_datasets(builder, requires):
+    """The datasets of the streams that `requires` names.
+
+    Returns: dict stream -> dataset; "source" is the unlabelled one again.
+    Raises: ConfigError if the config lacks unlabeled_dataset.
+    """
+    wanted = {key.split(".")[0] for key in requires}
+    datasets = {"labeled": builder.train_dataset()}
+    if wanted - {"labeled"}:
+        unlabeled = builder.unlabeled_dataset()
+        if unlabeled is None:
+            raise ConfigError(
+                f"{builder.config.path}: the method "
+                f"{builder.config.get('method.type')} learns from unlabelled "
+                "images; add a section unlabeled_dataset")
+        datasets.update({name: unlabeled for name in sorted(wanted) if
+                         name != "labeled"})
+    return datasets
+
+
+def make_streams(datasets, run):
+    """The streams of the datasets, for this process."""
+    unlabeled = datasets.get("unlabeled")
+    return training_streams(
+        labeled=len(datasets["labeled"]), batch=run.batch_size, seed=run.seed,
+        unlabeled=None if unlabeled is None else len(unlabeled),
+        source="source" in datasets, world=distributed.world(),
+        rank=distributed.rank(),
+        same_image_mix=getattr(unlabeled, "same_image_mix", False))
+
+
+def make_evaluate(builder):
+    """A function network -> Scores over the validation set, or None."""
+    dataset = builder.val_dataset()
+    if dataset is None:
+        raise ConfigError(f"{builder.config.path}: do_eval needs a section "
+                          "val_dataset")
+    options = builder.config.get("test_config") or {}
+
+    def run(network):
+        inferencer = Inferencer(forward=eager_forward(network),
+                                transforms=dataset.transforms, **options)
+        return evaluate(inferencer, dataset, rank=distributed.rank(),
+                        world=distributed.world(),
+                        reduce=distributed.sum_array)
+
+    return run
+
+
+def make_hooks(run, builder, dataset, meta):
+    """The hooks of a run, in their order."""
+    writer = None
+    if run.use_vdl and distributed.rank() == 0:
+        from visualdl import LogWriter
+        writer = LogWriter(str(Path(run.save_dir) / "vdl"))
+    found = [hooks.StopOnNonFinite(every=run.log_iters),
+             hooks.LogHook(every=run.log_iters, writer=writer)]
+    if writer and run.image_interval:
+        found.append(hooks.PictureHook(
+            every=run.image_interval, writer=writer,
+            palette=dataset.palette, transforms=dataset.transforms))
+    saver = hooks.CheckpointHook(
+        save_dir=run.save_dir, every=run.save_interval,
+        keep=run.keep_checkpoint_max, writer=writer, meta=meta,
+        evaluate=make_evaluate(builder) if run.do_eval else None)
+    return [*found, saver], saver
+
+
+def check_save_dir(save_dir, resumed):
+    """Refuse to start anew where another run has its checkpoints."""
+    old = checkpoint.checkpoints(save_dir)
+    if old and resumed is None:
+        raise CheckpointError(
+            f"save_dir = {save_dir!r} holds {old[-1].name} of an earlier run; "
+            "go on with --resume_model auto, or choose another --save_dir")
+
+
+def compare(old, new, path):
+    """Say in which keys a resumed run differs from its checkpoint."""
+    changed = [k for k in sorted(set(old) | set(new))
+               if k not in FREE_KEYS and old.get(k) != new.get(k)]
+    if changed:
+        say(f"[RESUME] {path} was trained with other values of "
+            f"{', '.join(changed)}: the result is not that of one run")
+
+
+def train(config, resume=None):
+    """Train as a checked configuration says.
+
+    Args:
+        config (Config): passed through `schema.check_config`.
+        resume (str, optional): checkpoint folder or "auto".
+
+    Returns: dict of the last scores (empty without do_eval).
+    Raises: UserError and its kinds; Stopped after a signal.
+    """
+    run = RunOptions.of(config)
+    resumed = checkpoint.find(resume, run.save_dir)
+    check_save_dir(run.save_dir, resumed)
+    distributed.start()
+    builder = Builder(config)
+    seed_step(run.seed, 0)
+    method = builder.method()
+    datasets = make_datasets(builder, method.requires)
+    streams = make_streams(datasets, run)
+    epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
+    total = run.iters or run.epochs * max(1, epoch)
+    schedule = builder.schedule(total)
+    optimizer = builder.optimizer()(method, schedule(0))
+    meta = {"config": config.tree, "seed": run.seed}
+    all_hooks, saver = make_hooks(run, builder, datasets["labeled"], meta)
+    trainer = Trainer(
+        method=method, optimizer=optimizer, schedule=schedule,
+        total_steps=total, iters_per_epoch=max(1, epoch), seed=run.seed,
+        accumulate_steps=run.accumulate_steps, precision=run.precision,
+        amp_level=run.amp_level, hooks=all_hooks)
+    start = 0
+    if resumed is not None:
+        head = checkpoint.load(resumed, method=method, optimizer=optimizer,
+                               scaler=trainer.scaler)
+        start, saver.best = head["step"], head["best"]
+        compare(head["config"], config.tree, resumed)
+        say(f"[RESUME] {resumed}: iteration {start} of {total}")
+    else:
+        distributed.broadcast_state(method)
+    if distributed.rank() == 0:
+        checkpoint.start(run.save_dir, config.dump())
+    announce(trainer, datasets)
+    loader = TrainLoader(
+        datasets=datasets, streams=streams, seed=run.seed,
+        start_step=start * run.accumulate_steps,
+        total_steps=total * run.accumulate_steps, num_workers=run.num_workers)
+    trainer.fit(loader, start)
+    return saver.scores or {}
+
+
+def announce(trainer, datasets):
+    """Print what is about to be trained."""
+    count = sum(int(np.prod(p.shape)) for p in trainer.parameters)
+    images = ", ".join(f"{len(d)} {name}" for name, d in datasets.items()
+                       if name != "source")
+    say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
+        f"parameters, {images} images, {trainer.total_steps} iterations on "
+        f"{paddle.get_device()} x {distributed.world()}")

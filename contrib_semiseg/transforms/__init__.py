@@ -1,0 +1,5 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+from contrib_semiseg.transforms import geometric
+
+__all__ = ["geometric"]

@@ -1,0 +1,241 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Every mistake in a configuration is one helpful line."""
+
+import copy
+
+import pytest
+import yaml
+
+import contrib_semiseg.components  # noqa: F401
+from contrib_semiseg.cvlibs import schema
+from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.cvlibs.errors import ConfigError
+
+GOOD = yaml.safe_load("""
+num_classes: 8
+batch_size: 4
+iters: 100
+train_dataset:
+  type: ShapeScenes
+  transforms: [{type: RandomMirror}, {type: Normalize}]
+val_dataset: {type: ShapeScenes, transforms: [{type: Normalize}]}
+unlabeled_dataset: {type: ShapeScenes, masks: {mask: {type: BoxMask}}}
+model:
+  type: DeepLabV3P
+  backbone: {type: MobileNetV2_x0_25}
+  backbone_indices: [0, 3]
+method: {type: CPS}
+optimizer: {type: SGD, momentum: 0.9, weight_decay: 4.0e-5}
+lr_scheduler: {type: PolynomialDecay, learning_rate: 0.01, power: 0.9}
+loss: {types: [{type: CrossEntropyLoss}], coef: [1]}
+""")
+
+
+def changed(*options):
+    config = Config(copy.deepcopy(GOOD), "c.yml")
+    for key, _, value in [o.partition("=") for o in options]:
+        value = yaml.safe_load(value)
+        # Not merged into the old value, as options are.
+        config._override([(key, None), (key, value)], "--opts")
+    return config
+
+
+def message_of(config, need=schema.TRAIN):
+    with pytest.raises(ConfigError) as caught:
+        schema.check_config(config, need)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("options", [
+    [],
+    ["method.type=CPSCutMix", "method.cps_weight=1.5"],
+    ["method.type=Supervised", "unlabeled_dataset=null"],
+    ["lr_scheduler.warmup_iters=10", "lr_scheduler.warmup_start_lr=1.0e-5"],
+    ["lr_scheduler={type: StepDecay, learning_rate: 0.1, step_size: 3}"],
+    ["lr_scheduler={type: PolyLR, learning_rate: 0.1}"],
+    ["optimizer={type: SGD, custom_cfg: [{name: backbone, lr_mult: 0.1}]}"],
+    # Sections as PaddleSeg's own configurations hold them.
+    ["model={type: PSPNet, backbone: {type: ResNet50_vd, output_stride: 8, "
+     "pretrained: null}, enable_auxiliary_loss: true, align_corners: false}",
+     "loss.coef=[1, 0.4]"],
+    ["model={type: OCRNet, backbone: {type: HRNet_W18}, "
+     "backbone_indices: [0]}", "loss.coef=[1, 0.4]"],
+    ["model={type: SegFormer, backbone: {type: MixVisionTransformer_B0}, "
+     "embedding_dim: 256, num_classes: 8}"],
+    ["loss={types: [{type: MixedLoss, losses: [{type: CrossEntropyLoss}, "
+     "{type: LovaszSoftmaxLoss}], coef: [0.8, 0.2]}], coef: [1]}"],
+    ["loss.types.0.ignore_index=255"],
+    ["train_dataset={type: Dataset, dataset_root: d, train_path: t.txt, "
+     "mode: train, num_classes: 8, transforms: [{type: ResizeStepScaling, "
+     "min_scale_factor: 0.5}, {type: RandomPaddingCrop, crop_size: [64, 64]},"
+     " {type: RandomDistort, brightness_range: 0.4}, {type: Normalize}]}",
+     "val_dataset={type: Dataset, dataset_root: d, val_path: v.txt, "
+     "mode: val, num_classes: 8, transforms: [{type: Normalize}]}"],
+    ["test_config={is_slide: true, crop_size: [64, 64], stride: [42, 42], "
+     "aug_eval: true, scales: [0.5, 1], flip_horizontal: true}"],
+    ["num_classes=null", "seed=0", "device=gpu:1", "split=null"],
+])
+def test_accepted(options):
+    config = changed(*options)
+    if "num_classes=null" in options:
+        del config.tree["num_classes"], config.tree["split"]
+    schema.check_config(config)
+
+
+@pytest.mark.parametrize("option, expected", [
+    ("bach_size=4", "--opts: bach_size = 4 is not a key of a configuration; "
+     "allowed: ... did you mean 'batch_size'?"),
+    ("metod.type=CPS", "--opts: metod is not a key of a configuration; "
+     "allowed: ... did you mean 'method'?"),
+    ("batch_size=0", "--opts: batch_size = 0 is not allowed; allowed: an "
+     "integer in [1, inf)"),
+    ("batch_size=true", "--opts: batch_size = true is not allowed; ..."),
+    ("iters=2.5", "--opts: iters = 2.5 is not allowed; allowed: an integer"),
+    ("seed=-1", "--opts: seed = -1 is not allowed; ..."),
+    ("precision=fp61", "precision = 'fp61' is not allowed; allowed: fp32, "
+     "fp16, bf16; did you mean 'fp16'?"),
+    ("amp_level=O3", "amp_level = 'O3' is not allowed; allowed: O1, O2"),
+    ("device=gpus", "device = 'gpus' is not allowed; allowed: cpu, gpu, "
+     "gpu:N, auto"),
+    ("do_eval='false'", "do_eval = 'false' is not allowed; ..."),
+    ("split=8", "split = 8 is not allowed; allowed: a text"),
+    ("split='1_8'", "--opts: split = '1_8' is read by no dataset here; "
+     "datasets with a split: ... CamVid"),
+    ("num_classes=7", "--opts: num_classes = 7 is not allowed; allowed: 8, "
+     "for train_dataset.type = 'ShapeScenes'"),
+    ("model.num_classes=7", "--opts: model.num_classes = 7 does not agree "
+     "with num_classes = 8 in c.yml; state num_classes once, at the top"),
+    ("loss.types.0.ignore_index=0", "--opts: loss.types.0.ignore_index = 0 "
+     "is not allowed; allowed: 255, for train_dataset.type = 'ShapeScenes'"),
+    ("method=CPS", "--opts: method = 'CPS' is no section with a type; "
+     "allowed types: CPS, CPSCutMix, ... write {type: CPS}"),
+    ("method={cps_weight: 1}", "--opts: method has no type; allowed types: "
+     "CPS, ..."),
+    ("method=[CPS]", "method = ['CPS'] is no section with a type; ..."),
+    ("method.type=[CPS]", "method.type = ['CPS'] is unknown; allowed: CPS"),
+    ("method.type=CPSCutMx", "--opts: method.type = 'CPSCutMx' is unknown; "
+     "allowed: CPS, CPSCutMix, ... did you mean 'CPSCutMix'?"),
+    ("method.cps_wieght=2", "--opts: method.cps_wieght = 2 is not an "
+     "argument of CPS; allowed: cps_weight, grad_scale; did you mean "
+     "'cps_weight'?"),
+    ("method.cps_weight=-1", "--opts: method.cps_weight = -1 is not "
+     "allowed; allowed: a number in [0, inf)"),
+    ("method.criterion=3", "--opts: method.criterion = 3 is not set here: "
+     "it comes from the section loss"),
+    ("train_dataset.role=val", "train_dataset.role = 'val' is not set here"),
+    ("train_dataset.split='1_8'", "train_dataset.split = '1_8' is not an "
+     "argument of ShapeScenes; ..."),
+    ("train_dataset.type=ShapeScene", "did you mean 'ShapeScenes'?"),
+    ("train_dataset={type: ListDataset}", "--opts: train_dataset "
+     "(ListDataset) lacks the argument dataset_root"),
+    ("train_dataset.transform=[]", "is not an argument of ShapeScenes; "
+     "allowed: ... did you mean 'transforms'?"),
+    ("train_dataset.transforms=Normalize", "train_dataset.transforms = "
+     "'Normalize' is not allowed; allowed: a list of components"),
+    ("train_dataset.transforms.0=Normalize", "train_dataset.transforms.0 = "
+     "'Normalize' is no section with a type; ... write {type: Normalize}"),
+    ("train_dataset.transforms.0.prob=2", "--opts: "
+     "train_dataset.transforms.0.prob = 2 is not allowed; allowed: a number "
+     "in [0.0, 1.0]"),
+    ("train_dataset.transforms.1.type=Normalise", "did you mean 'Normalize'"),
+    ("unlabeled_dataset.masks.mask.type=BoxMsk", "--opts: "
+     "unlabeled_dataset.masks.mask.type = 'BoxMsk' is unknown; allowed: "
+     "BoxMask; did you mean 'BoxMask'?"),
+    ("unlabeled_dataset.masks=[]", "allowed: named sections"),
+    ("unlabeled_dataset=null", "unlabeled_dataset = null is missing; "
+     "method.type = 'CPS' needs it"),
+    ("model.type=DeepLabV3Pus", "is unknown; allowed: ... in all); did you "
+     "mean 'DeepLabV3Plus'?"),
+    ("model.backbone=ResNet50_vd", "--opts: model.backbone = 'ResNet50_vd' "
+     "is no section with a type; ... write {type: ResNet50_vd}"),
+    ("model.backbone.type=MobileNetV2_x0_2", "--opts: model.backbone.type = "
+     "'MobileNetV2_x0_2' is unknown; allowed: MobileNetV2_x0_25, ..."),
+    ("model.backbone={type: ResNet50_vd, output_strid: 8}", "--opts: "
+     "model.backbone.output_strid = 8 is not an argument of ResNet50_vd; "
+     "allowed: ... did you mean 'output_stride'?"),
+    ("model.aspp_ratio=4", "did you mean 'aspp_ratios'?"),
+    ("model.align_corners='yes'", "--opts: model.align_corners = 'yes' is a "
+     "text; allowed: true, false"),
+    ("model.aspp_out_channels='256'", "--opts: model.aspp_out_channels = "
+     "'256' is no number; allowed: a number such as 256"),
+    ("model={type: PSPNet}", "--opts: model (PSPNet) lacks the argument "
+     "backbone"),
+    ("optimizer.type=SDG", "optimizer.type = 'SDG' is unknown; allowed: "
+     "Adam, AdamW, Momentum, SGD; did you mean 'SGD'?"),
+    ("optimizer.momentum=ten", "optimizer.momentum = 'ten' is not allowed; "
+     "allowed: a number in [0, 1]"),
+    ("lr_scheduler.type=PolyLr", "did you mean 'PolyLR'?"),
+    ("lr_scheduler.powr=1", "lr_scheduler.powr = 1 is not an argument of "
+     "PolynomialDecay; allowed: ... did you mean 'power'?"),
+    ("lr_scheduler.warmup_iters=-1", "lr_scheduler.warmup_iters = -1 is not"),
+    ("lr_scheduler={type: StepDecay, learning_rate: 1}", "--opts: "
+     "lr_scheduler (StepDecay) lacks the argument step_size"),
+    ("loss=3", "loss = 3 is not allowed; allowed: a section of coef, types"),
+    ("loss.weights=3", "loss.weights = 3 is not a key of loss; allowed: "
+     "coef, types"),
+    ("loss.coef=1", "loss.coef = 1 is not allowed; allowed: a list"),
+    ("loss.types=[]", "loss.types = [] is missing or no list; allowed: ..."),
+    ("loss.types=[{type: DiceLoss}, {type: DiceLoss}]", "loss.coef = [1] has "
+     "1 items for 2 loss types; allowed: as many, or a single type"),
+    ("loss.types.0.type=CrossEntropy", "--opts: loss.types.0.type = "
+     "'CrossEntropy' is unknown; ... did you mean 'CrossEntropyLoss'?"),
+    ("loss.types.0={type: MixedLoss, losses: [{type: Dice}], coef: [1]}",
+     "--opts: loss.types.0.losses.0.type = 'Dice' is unknown; ... "
+     "'DiceLoss'?"),
+    ("test_config.crop=[3, 4]", "test_config.crop = [3, 4] is not a key of "
+     "test_config; allowed: ... did you mean 'crop_size'?"),
+    ("test_config.is_slide=1", "test_config.is_slide = 1 is not allowed"),
+    ("test_config.scales=[0]", "test_config.scales = [0] is not allowed"),
+    ("test_config=3", "test_config = 3 is not allowed; allowed: a section"),
+])
+def test_refused(option, expected):
+    message = message_of(changed(option))
+    place = 0
+    for part in expected.split("..."):
+        found = message.find(part.strip(), place)
+        assert found >= 0, f"{part!r} is not in: {message}"
+        place = found + len(part.strip())
+
+
+@pytest.mark.parametrize("key", sorted(
+    set(GOOD) - {"num_classes", "val_dataset"}))
+def test_missing(key):
+    config = changed()
+    del config.tree[key]
+    message = message_of(config)
+    assert message.startswith(f"c.yml: {key} is missing"), message
+
+
+def test_what_is_needed_depends_on_the_command():
+    tree = {k: GOOD[k] for k in ("model", "num_classes", "val_dataset")}
+    schema.check_config(Config(dict(tree), "c.yml"), schema.EVALUATE)
+    del tree["val_dataset"]
+    schema.check_config(Config(dict(tree), "c.yml"), schema.PREDICT)
+    assert "val_dataset is missing" in message_of(
+        Config(tree, "c.yml"), schema.EVALUATE)
+
+
+def test_num_classes_must_be_known():
+    tree = {"model": GOOD["model"]}
+    assert "c.yml: num_classes is missing; state it at the top" in message_of(
+        Config(tree, "c.yml"), schema.PREDICT)
+
+
+def test_iters_beside_epochs():
+    config = changed()
+    config.tree["epochs"] = 3
+    assert "epochs = 3 stands beside iters = 100 (c.yml)" in \
+        message_of(config)
+
+
+def test_paddlesegs_own_datasets_are_not_offered():
+    message = message_of(changed("train_dataset.type=Cityscapes"))
+    assert "is unknown" in message and "ShapeScenes" in message
+
+
+def test_cutmix_needs_its_mask():
+    config = changed("method.type=CPSCutMix")
+    del config.tree["unlabeled_dataset"]["masks"]
+    assert "unlabeled_dataset lacks masks.mask" in message_of(config)

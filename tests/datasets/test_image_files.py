@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+import cv2
+import numpy as np
+import pytest
+
+from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.datasets.image_files import find_images, first_readable
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.jpg", "sub/c.png", "out/color/a.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((4, 5, 3), len(name), np.uint8))
+    (tmp_path / "notes.md").write_text("no picture")
+    return tmp_path
+
+
+def names(found):
+    return [name for _, name in found]
+
+
+def test_a_folder_with_sub_folders_but_without_the_results(folder):
+    found = find_images(str(folder), str(folder / "out"))
+    assert names(found) == ["a.jpg", "b.png", "sub/c.png"]
+    assert found[2][0] == str(folder / "sub/c.png")
+    assert len(find_images(str(folder), str(folder / "o"))) == 4
+
+
+def test_a_file_and_a_list(folder):
+    assert names(find_images(str(folder / "sub/c.png"))) == ["c.png"]
+    (folder / "list.txt").write_text("a.jpg\n\n./sub/c.png mask.png\n")
+    assert names(find_images(str(folder / "list.txt"))) == ["a.jpg",
+                                                            "sub/c.png"]
+
+
+def test_missing_images_and_empty_folders_are_named(folder):
+    with pytest.raises(DataError, match=r"1 of 1 .* first: .*nix\.png"):
+        find_images(str(folder / "nix.png"))
+    (folder / "list.txt").write_text("a.jpg\ngone.jpg\n")
+    with pytest.raises(DataError, match=r"1 of 2 .*gone\.jpg"):
+        find_images(str(folder / "list.txt"))
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="0 images; allowed: .jpg"):
+        find_images(str(folder / "empty"))
+
+
+def test_the_first_readable_picture(folder):
+    (folder / "a.jpg").write_bytes(b"no picture")
+    found = find_images(str(folder))
+    assert first_readable(found)[0, 0, 0] == len("b.png")
+    with pytest.raises(DataError, match="a.jpg"):
+        first_readable(found[:1])

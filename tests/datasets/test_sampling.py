@@ -1,0 +1,93 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.datasets.sampling import (
+    Stream,
+    extend_indices,
+    item_rng,
+    training_streams,
+)
+
+
+def stream(**changes):
+    args = dict(n=5, length=12, batch=4, seed=0, name="labeled")
+    return Stream(**{**args, **changes})
+
+
+def epoch_of(s, epoch):
+    first = epoch * s.iters_per_epoch
+    return [k.index for i in range(s.iters_per_epoch)
+            for k in s.keys(first + i)]
+
+
+def test_an_epoch_holds_the_stretched_list_in_a_new_order():
+    s = stream()
+    first, second = epoch_of(s, 0), epoch_of(s, 1)
+    for order in (first, second):
+        counts = np.bincount(order, minlength=5)
+        assert sorted(counts) == [2, 2, 2, 3, 3]
+    assert first != second
+    assert epoch_of(stream(), 0) == first
+    assert epoch_of(stream(seed=1), 0) != first
+    assert epoch_of(stream(name="source"), 0) != first
+
+
+def test_rest_of_an_epoch_is_dropped():
+    s = stream(length=15)
+    assert s.iters_per_epoch == 3
+    keys = s.keys(3)
+    assert [(k.epoch, k.position) for k in keys] == [(1, i) for i in range(4)]
+
+
+def test_two_ranks_share_the_batch_of_one():
+    one = stream(batch=4)
+    two = [stream(batch=2, world=2, rank=r) for r in range(2)]
+    for step in range(7):
+        assert two[0].keys(step) + two[1].keys(step) == one.keys(step)
+
+
+def test_fixed_order_repeats_the_first_epoch():
+    s = stream(fixed_order=True)
+    assert epoch_of(s, 3) == epoch_of(stream(), 0)
+    assert s.keys(3)[0].epoch == 1  # the items' own draws go on changing
+
+
+def test_same_image_mix_pairs_equal_images_with_other_draws():
+    both = training_streams(labeled=3, unlabeled=9, batch=2, seed=0,
+                            source=True, same_image_mix=True)
+    apart = training_streams(labeled=3, unlabeled=9, batch=2, seed=0,
+                             source=True)
+    assert list(both) == ["labeled", "unlabeled", "source"]
+    assert {s.iters_per_epoch for s in both.values()} == {4}
+    assert epoch_of(both["source"], 1) == epoch_of(both["unlabeled"], 1)
+    assert epoch_of(both["source"], 1) == epoch_of(both["source"], 0)
+    assert epoch_of(apart["source"], 0) != epoch_of(apart["unlabeled"], 0)
+    assert both["source"].keys(0)[0].stream == "source"
+    assert list(training_streams(labeled=3, batch=2, seed=0)) == ["labeled"]
+
+
+def test_item_generators_differ_in_each_part_of_their_key():
+    keys = [(0, "labeled", 0, 0), (1, "labeled", 0, 0), (0, "source", 0, 0),
+            (0, "labeled", 1, 0), (0, "labeled", 0, 1)]
+    draws = [item_rng(*key).random() for key in keys]
+    assert len(set(draws)) == len(keys)
+    assert draws == [item_rng(*key).random() for key in keys]
+
+
+def test_items_are_those_of_an_earlier_version():
+    # Resumed runs and published figures rest on these numbers.
+    assert epoch_of(stream(), 0) == [2, 0, 3, 2, 1, 1, 0, 4, 4, 3, 4, 0]
+    assert item_rng(0, "labeled", 2, 7).integers(1000) == 994
+
+
+def test_fewer_images_than_a_batch():
+    with pytest.raises(DataError, match="3 images.*batch of 2 on each of 2"):
+        stream(n=3, length=3, batch=2, world=2)
+
+
+def test_extension_by_hand():
+    assert extend_indices(3, 7, [2, 0, 1]).tolist() == [0, 1, 2, 0, 1, 2, 2]
+    assert extend_indices(3, 2, [2, 0, 1]).tolist() == [0, 1]

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+from paddleseg.transforms import Normalize, Padding, Resize
+
+from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
+from contrib_semiseg.engine.inference import (
+    Inferencer,
+    eager_forward,
+    eval_mode,
+    merge_options,
+)
+from contrib_semiseg.engine.sliding_window import resize_maps
+
+NORMALIZE = Normalize(mean=[0.5] * 3, std=[0.5] * 3)
+
+
+class Seen:
+    """A network that returns its input and keeps it."""
+
+    def __init__(self):
+        self.inputs = []
+
+    def __call__(self, x):
+        self.inputs.append(x)
+        return x
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+
+
+def test_a_pixel_keeps_its_place(image):
+    net = Seen()
+    classes, logits = Inferencer(forward=net, transforms=[NORMALIZE])(image)
+    np.testing.assert_allclose(net.inputs[0][0],
+                               image.transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(classes, image.argmax(2))
+    assert logits.dtype == np.float32 and classes.dtype == np.uint8
+
+
+def test_a_size_change_before_normalize_is_undone(image):
+    net = Seen()
+    run = Inferencer(forward=net, transforms=[
+        Resize(target_size=[8, 6]), Padding(target_size=[10, 10]), NORMALIZE])
+    classes, logits = run(image)
+    assert net.inputs[0].shape == (1, 3, 10, 10)
+    assert classes.shape == (12, 16) and logits.shape == (3, 12, 16)
+    # The padding is cut before the logits are enlarged.
+    np.testing.assert_allclose(logits, resize_maps(
+        np.ascontiguousarray(net.inputs[0][0, :, :6, :8]), (12, 16)))
+    assert run(image, (24, 20))[0].shape == (24, 20)
+
+
+def test_size_changes_are_undone_from_the_last_to_the_first(image):
+    net = Seen()
+    _, logits = Inferencer(forward=net, transforms=[
+        Padding(target_size=[20, 20]), Resize(target_size=[10, 10]),
+        NORMALIZE])(image)
+    np.testing.assert_allclose(
+        logits, resize_maps(net.inputs[0][0], (20, 20))[:, :12, :16])
+
+
+def test_a_size_change_after_normalize_is_refused(image):
+    run = Inferencer(forward=Seen(), transforms=[
+        NORMALIZE, Resize(target_size=[8, 6])])
+    with pytest.raises(ConfigError, match="before Normalize.*Resize"):
+        run(image)
+
+
+def test_raw_images_where_there_is_no_normalize(image):
+    net = Seen()
+    Inferencer(forward=net)(image)
+    np.testing.assert_array_equal(net.inputs[0][0], image.transpose(2, 0, 1))
+    assert net.inputs[0].dtype == np.float32
+
+
+def test_windows_flips_and_scales_reach_the_network(image):
+    net = Seen()
+    Inferencer(forward=net, transforms=[NORMALIZE], is_slide=True,
+               crop_size=[8, 6], aug_eval=True, scales=[0.5, 1.0],
+               flip_horizontal=True)(image)
+    # Scale 0.5 fits one window; scale 1 has 3 x 3 (strides 6, 4 -> 4).
+    assert len(net.inputs) == 2 * (1 + 3 * 3)
+    assert {x.shape for x in net.inputs} == {(1, 3, 6, 8)}
+
+
+def test_scales_and_flips_need_aug_eval(image):
+    net = Seen()
+    Inferencer(forward=net, scales=[0.5, 1.0], flip_vertical=True)(image)
+    assert [x.shape for x in net.inputs] == [(1, 3, 12, 16)]
+
+
+@pytest.mark.parametrize("options", [
+    {}, dict(is_slide=True, crop_size=[8, 6], stride=[4, 4]),
+    dict(is_slide=True, crop_size=[20, 6]), dict(is_slide=True,
+                                                 crop_size=[20, 20])])
+def test_first_input_is_what_the_network_sees_first(image, options):
+    net = Seen()
+    run = Inferencer(forward=net, transforms=[
+        Resize(target_size=[14, 10]), NORMALIZE], **options)
+    first = run.first_input(image)
+    run(image)
+    np.testing.assert_array_equal(first, net.inputs[0])
+
+
+@pytest.mark.parametrize("options, name", [
+    (dict(is_slide=True), "crop_size"),
+    (dict(is_slide=True, crop_size=[8, 8], stride=[8, 9]), "stride"),
+    (dict(is_slide=True, crop_size=[8]), "crop_size"),
+    (dict(scales=[1.0, 0.0]), "scales"), (dict(scales=[]), "scales")])
+def test_options_that_do_not_fit(options, name):
+    with pytest.raises(ArgumentError, match=name):
+        Inferencer(forward=Seen(), **options)
+
+
+def test_flags_override_the_configuration():
+    section = dict(is_slide=True, crop_size=[8, 8])
+    given = dict(is_slide=None, crop_size=[4, 4], scales=None)
+    assert merge_options(section, given) == dict(is_slide=True,
+                                                 crop_size=[4, 4])
+    with pytest.raises(ConfigError, match="--scales.*--aug_eval"):
+        merge_options(section, dict(scales=[0.5]))
+    assert merge_options(None, dict(aug_eval=True, scales=[0.5]))
+
+
+def test_eager_forward_takes_the_main_output_without_gradient():
+    class Two(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2D(3, 2, 1)
+
+        def forward(self, x):
+            self.out = self.conv(x)
+            return [self.out, self.out * 2]
+
+    net = Two()
+    x = np.ones((2, 3, 4, 5), np.float32)
+    np.testing.assert_allclose(eager_forward(net)(x),
+                               net(paddle.to_tensor(x))[0].numpy())
+    eager_forward(net)(x)
+    assert net.out.stop_gradient
+
+
+def test_eval_mode_gives_every_layer_its_own_mode_back():
+    net = nn.Sequential(nn.BatchNorm2D(2), nn.Dropout())
+    net.train()
+    net[0].eval()
+    with pytest.raises(KeyError), eval_mode(net):
+        assert not net[1].training
+        raise KeyError
+    assert [net.training, net[0].training, net[1].training] == [
+        True, False, True]

@@ -1,0 +1,84 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run of seconds: generated 32 x 32 scenes and a small network."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def config(folder, **changes):
+    """Write a complete CPS+CutMix configuration; returns its path.
+
+    Args:
+        folder (Path): for the file and the generated images.
+        changes: top-level keys to replace.
+    """
+    data = {"type": "ShapeScenes", "size": [32, 32], "labeled": 4,
+            "unlabeled": 8, "val": 4, "cache_dir": str(folder / "scenes")}
+    norm = {"type": "Normalize", "mean": [0.5] * 3, "std": [0.5] * 3}
+    train = [{"type": "RandomMirror"},
+             {"type": "RandomScale", "factors": [0.75, 1.0, 1.5]},
+             {"type": "RandomCrop", "crop_size": [32, 32]}, norm,
+             {"type": "CenterPad", "size": [32, 32]}]
+    tree = {
+        "batch_size": 2, "iters": 8, "save_interval": 4, "log_iters": 2,
+        "num_workers": 0, "device": "cpu", "save_dir": str(folder / "run"),
+        "train_dataset": {**data, "transforms": train},
+        "unlabeled_dataset": {**data, "transforms": train,
+                              "masks": {"mask": {"type": "BoxMask"}}},
+        "val_dataset": {**data, "transforms": [norm]},
+        "model": {"type": "DeepLabV3Plus",
+                  "backbone": {"type": "SmallResNet",
+                               "channels": [4, 6, 8, 8, 8]},
+                  "aspp_channels": 8, "aspp_rates": [1, 2],
+                  "low_channels": 4, "decoder_channels": 8, "dropout": 0.1},
+        "method": {"type": "CPSCutMix"},
+        "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]},
+        "optimizer": {"type": "SGD", "momentum": 0.9, "weight_decay": 1.0e-4},
+        "lr_scheduler": {"type": "PolyLR", "learning_rate": 0.05},
+    }
+    tree.update(changes)
+    path = folder / "tiny.yml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def start(script, *arguments, **environment):
+    """Start a root script as a user does; returns the Popen."""
+    return subprocess.Popen(
+        [sys.executable, script, *map(str, arguments)], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
+
+
+def run(script, *arguments, **environment):
+    """Run a root script to its end; returns (status, stdout, stderr)."""
+    process = start(script, *arguments, **environment)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def wait_for(test, seconds=60):
+    """Wait until `test()` is true; returns its value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = test()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise TimeoutError("nothing happened in time")
+
+
+def kill(process, number=signal.SIGKILL):
+    """Send a signal and wait for the end; returns (status, out, err)."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err

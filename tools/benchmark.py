@@ -1,0 +1,134 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Measure what the trainer costs beside the computation itself.
+
+    python tools/benchmark.py --config configs/cps/....yml [--steps 20]
+
+In one run, block by block in turn: whole steps of the trainer with its loader
+and log hook, and bare forward, backward and optimizer passes of the same
+method on one fixed batch. The ratio compares medians of neighbouring blocks,
+so that a machine whose speed drifts does not decide it.
+"""
+
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from contrib_semiseg import environment  # noqa: E402
+
+environment.prepare()
+
+import paddle  # noqa: E402
+
+import contrib_semiseg.components  # noqa: E402, F401
+from contrib_semiseg.cvlibs import cli  # noqa: E402
+from contrib_semiseg.cvlibs.builder import Builder  # noqa: E402
+from contrib_semiseg.cvlibs.config import Config  # noqa: E402
+from contrib_semiseg.cvlibs.schema import check_config  # noqa: E402
+from contrib_semiseg.datasets.loader import TrainLoader  # noqa: E402
+from contrib_semiseg.engine.hooks import LogHook  # noqa: E402
+from contrib_semiseg.engine.trainer import Trainer  # noqa: E402
+from contrib_semiseg.engine.training import (  # noqa: E402
+    RunOptions,
+    make_datasets,
+    make_streams,
+)
+
+BLOCK = 2  # steps measured at a time, of each kind in turn
+
+
+class Stopwatch:
+    """Seconds per step of blocks of steps."""
+
+    def __init__(self):
+        self.blocks = []
+
+    def time(self, function):
+        started = time.perf_counter()
+        for _ in range(BLOCK):
+            function()
+        if paddle.is_compiled_with_cuda():
+            paddle.device.synchronize()
+        self.blocks.append((time.perf_counter() - started) / BLOCK)
+
+    @property
+    def median(self):
+        return statistics.median(self.blocks)
+
+
+def parse():
+    parser = cli.Parser(description=__doc__.splitlines()[0])
+    cli.add_config_options(parser)
+    parser.add_argument("--batch_size", type=int,
+                        help="images of each stream per step")
+    parser.add_argument("--steps", type=int, default=20,
+                        help="measured steps of each kind (default: 20)")
+    return vars(parser.parse_args())
+
+
+def bare_step(method, optimizer, batch, step):
+    """Forward, backward and update, with nothing around them."""
+    method.total_loss(method(batch, step)).backward()
+    optimizer.step()
+    optimizer.clear_grad()
+
+
+def report(whole, bare, wait, images, steps):
+    """Print the figures."""
+    ratios = [a / b for a, b in zip(whole.blocks, bare.blocks)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"steps measured             {steps} of each kind")
+    print(f"step of the trainer        {whole.median:.4f} s")
+    print(f"bare compute               {bare.median:.4f} s")
+    print(f"step / bare compute        {statistics.median(ratios):.4f}"
+          f"   (blocks from {min(ratios):.3f} to {max(ratios):.3f})")
+    print(f"waiting for data           {100 * wait:.2f} % of the step")
+    print(f"images per second          {images / whole.median:.2f}")
+    print(f"peak memory of the process {peak:.2f} GiB")
+    if paddle.is_compiled_with_cuda():
+        peak = paddle.device.cuda.max_memory_allocated() / 2**30
+        print(f"peak memory of the GPU     {peak:.2f} GiB")
+
+
+def main():
+    flags = parse()
+    steps = max(1, flags.pop("steps") // BLOCK) * BLOCK
+    config = Config.load(flags.pop("config"), flags.pop("opts"), flags)
+    check_config(config)
+    cli.select_device(config.get("device"))
+    run = RunOptions.of(config)
+    builder = Builder(config)
+    paddle.seed(run.seed)
+    method = builder.method()
+    datasets = make_datasets(builder, method.requires)
+    streams = make_streams(datasets, run)
+    schedule = builder.schedule(steps + BLOCK)
+    trainer = Trainer(
+        method=method, optimizer=builder.optimizer()(method, schedule(0)),
+        schedule=schedule, total_steps=steps + BLOCK, iters_per_epoch=steps,
+        hooks=[LogHook(every=run.log_iters)])
+    loader = TrainLoader(datasets=datasets, streams=streams, seed=run.seed,
+                         start_step=0, total_steps=steps + BLOCK,
+                         num_workers=run.num_workers)
+    method.train()
+    batches = trainer.steps(loader)
+    whole, bare = Stopwatch(), Stopwatch()
+    for _ in range(BLOCK):  # the first ones allocate and start the workers
+        next(batches)
+    waited = trainer.wait_seconds
+    first = trainer.batch
+    for _ in range(steps // BLOCK):
+        whole.time(lambda: next(batches))
+        bare.time(lambda: bare_step(method, trainer.optimizer, first,
+                                    trainer.step_of(0)))
+    wait = (trainer.wait_seconds - waited) / (whole.median * steps)
+    images = sum(len(s["img"]) for s in first.values())
+    report(whole, bare, wait, images, steps)
+
+
+if __name__ == "__main__":
+    cli.run(main)
