@@ -7,6 +7,6 @@ from contrib_semiseg.engine import optimizer, schedules
 from contrib_semiseg.mixing import boxes
 
 __all__ = [
-    "boxes", "datasets", "losses", "methods", "models", "optimizer", "schedules",
-    "transforms"
+    "boxes", "datasets", "losses", "methods", "models", "optimizer",
+    "schedules", "transforms"
 ]

@@ -33,6 +33,8 @@ def prepare():
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // ranks)))
     os.environ.setdefault("OMP_DYNAMIC", "FALSE")
     os.environ.setdefault("MKL_DYNAMIC", "FALSE")
+    # Paddle's C++ warnings (1) concern its developers; errors stay.
+    os.environ.setdefault("GLOG_minloglevel", "2")
     if _is_amd():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):

@@ -65,8 +65,9 @@ class OneOf(Check):
 
     def __init__(self, *values):
         self.values = values
-        self.allowed = ", ".join("null" if v is None else str(v)
-                                 for v in values)
+        self.allowed = ", ".join(
+            {None: "null", True: "true", False: "false"}[v]
+            if v is None or isinstance(v, bool) else str(v) for v in values)
 
     def accepts(self, value):
         return any(value is v if v is None or isinstance(v, bool) else

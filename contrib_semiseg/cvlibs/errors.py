@@ -40,6 +40,7 @@ class ArgumentError(UserError, ValueError):
 
 def nearest(name, allowed):
     """Return "; did you mean 'x'?" for the closest of `allowed`, or ""."""
-    close = difflib.get_close_matches(
-        str(name), [str(a) for a in allowed], n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    names = {str(a).lower(): str(a) for a in allowed}
+    close = difflib.get_close_matches(str(name).lower(), names, n=1,
+                                      cutoff=0.5)
+    return f"; did you mean '{names[close[0]]}'?" if close else ""

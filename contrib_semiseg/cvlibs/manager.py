@@ -8,8 +8,14 @@ warning; `override` says that the replacement is meant.
 
 import warnings
 
-from paddleseg.cvlibs.manager import (BACKBONES, DATASETS, LOSSES, MODELS,
-                                      TRANSFORMS, ComponentManager)
+from paddleseg.cvlibs.manager import (
+    BACKBONES,
+    DATASETS,
+    LOSSES,
+    MODELS,
+    TRANSFORMS,
+    ComponentManager,
+)
 
 from contrib_semiseg.cvlibs.errors import UserError
 
@@ -19,8 +25,8 @@ OPTIMIZERS = ComponentManager("optimizers")
 SCHEDULES = ComponentManager("schedules")
 
 __all__ = [
-    "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS", "OPTIMIZERS",
-    "SCHEDULES", "TRANSFORMS", "override", "register"
+    "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
+    "OPTIMIZERS", "SCHEDULES", "TRANSFORMS", "override", "register"
 ]
 
 

@@ -49,6 +49,8 @@ class CamVid(SegDataset):
         The others: see `SegDataset`.
     """
 
+    PALETTE = PALETTE
+
     @check.arguments
     def __init__(self, *, role: check.OneOf(*SECTIONS),
                  dataset_root: check.Text() = "data/camvid",

@@ -94,6 +94,8 @@ class ShapeScenes(SegDataset):
         The others: see `SegDataset`.
     """
 
+    PALETTE = PALETTE
+
     @check.arguments
     def __init__(self, *, role: check.OneOf(*SECTIONS),
                  labeled: check.Range(1, integer=True) = 16,

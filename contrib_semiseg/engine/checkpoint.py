@@ -21,8 +21,10 @@ from safetensors.numpy import save as to_bytes
 
 from contrib_semiseg.cvlibs.errors import CheckpointError
 from contrib_semiseg.cvlibs.weights import fit
-from contrib_semiseg.engine.optimizer import (load_optimizer_state,
-                                              optimizer_state)
+from contrib_semiseg.engine.optimizer import (
+    load_optimizer_state,
+    optimizer_state,
+)
 
 TRAINING = "training.safetensors"
 MODEL = "model.pdparams"

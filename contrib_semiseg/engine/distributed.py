@@ -115,7 +115,7 @@ def average_statistics(layer):
     if world() == 1:
         return
     _average([p for name, p in layer.state_dict().items()
-              if name.endswith(("._mean", "._variance"))])
+              if name.split(".")[-1] in ("_mean", "_variance")])
 
 
 _fences = 0

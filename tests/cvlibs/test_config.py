@@ -86,6 +86,8 @@ def test_iters_and_epochs_replace_each_other(write):
     assert Config.load(path).tree == {"iters": 10}
     assert Config.load("base.yml", ["iters=5"]).tree == {"iters": 5}
     assert Config.load("base.yml", flags={"iters": 6}).tree == {"iters": 6}
+    for given in ({"iters": 6, "epochs": 2}, {"epochs": 2, "iters": 6}):
+        assert Config.load("base.yml", flags=given).tree == given
     both = write("d.yml", "epochs: 1\niters: 10\n")
     assert Config.load(both).tree == {"epochs": 1, "iters": 10}
 
@@ -155,6 +157,12 @@ def test_an_option_that_changes_a_type_acts_first(write):
     assert config.tree == {"method": {"y": 2, "type": "B"}}
     assert Config.load(path, ["method.type=A"]).tree == {
         "method": {"type": "A", "x": 1}}
+
+
+def test_an_option_changes_one_of_two_aliases(write):
+    path = write("c.yml", "a: {t: &t [{p: 1}]}\nb: {t: *t}\n")
+    config = Config.load(path, ["a.t.0.p=2"])
+    assert config.tree == {"a": {"t": [{"p": 2}]}, "b": {"t": [{"p": 1}]}}
 
 
 @pytest.mark.parametrize("option, said", [

@@ -109,6 +109,9 @@ def test_accepted(options):
      "with num_classes = 8 in c.yml; state num_classes once, at the top"),
     ("loss.types.0.ignore_index=0", "--opts: loss.types.0.ignore_index = 0 "
      "is not allowed; allowed: 255, for train_dataset.type = 'ShapeScenes'"),
+    ("loss.types.0={type: MixedLoss, losses: [{type: CrossEntropyLoss, "
+     "ignore_index: 9}], coef: [1]}", "--opts: "
+     "loss.types.0.losses.0.ignore_index = 9 is not allowed; allowed: 255"),
     ("method=CPS", "--opts: method = 'CPS' is no section with a type; "
      "allowed types: CPS, CPSCutMix, ... write {type: CPS}"),
     ("method={cps_weight: 1}", "--opts: method has no type; allowed types: "
@@ -221,6 +224,16 @@ def test_num_classes_must_be_known():
     tree = {"model": GOOD["model"]}
     assert "c.yml: num_classes is missing; state it at the top" in message_of(
         Config(tree, "c.yml"), schema.PREDICT)
+
+
+def test_shared_values_must_suit_the_datasets():
+    lists = "={type: ListDataset, dataset_root: d, list_file: t.txt}"
+    options = [f"{name}{lists}" for name in (
+        "train_dataset", "unlabeled_dataset", "val_dataset")]
+    schema.check_config(changed("num_classes=255", *options))
+    assert ("--opts: num_classes = 256 is not allowed; allowed: an integer "
+            "in [1, 255], for train_dataset.type = 'ListDataset'"
+            ) in message_of(changed("num_classes=256", *options))
 
 
 def test_iters_beside_epochs():

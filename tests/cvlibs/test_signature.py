@@ -20,6 +20,16 @@ class Child(Base):
         super().__init__(name="child", **kwargs)
 
 
+class Pair:
+
+    def __init__(self, first, second, third=3):
+        pass
+
+
+def pair_of_one(**args):
+    return Pair(1, second=2, **args)
+
+
 class Unclear:
 
     def __init__(self, **kwargs):
@@ -47,6 +57,10 @@ def test_keywords_reach_the_class_that_a_function_builds():
     assert "output_stride" in found.arguments
     assert "layers" not in found.arguments
     assert not found.is_open
+
+
+def test_what_a_function_sets_itself_is_no_argument():
+    assert list(signature.of(pair_of_one).arguments) == ["third"]
 
 
 def test_keywords_that_go_nowhere_known_are_open():

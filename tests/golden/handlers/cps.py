@@ -11,8 +11,10 @@ from paddle import nn
 from contrib_semiseg.engine.optimizer import SGD
 from contrib_semiseg.engine.schedules import PolyLR
 from contrib_semiseg.engine.trainer import Trainer
-from contrib_semiseg.losses.cross_entropy import (cross_entropy,
-                                                  ohem_cross_entropy)
+from contrib_semiseg.losses.cross_entropy import (
+    cross_entropy,
+    ohem_cross_entropy,
+)
 from contrib_semiseg.methods.base import Step
 from contrib_semiseg.methods.cps import CPS, CPSCutMix
 from tests.golden.case import handles
