@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paint one scene of ShapeScenes: textured, lit, overlapping shapes.
 
-The class of an object is its shape (and for discs the texture); colours are
-random, so that they say nothing about the class.
+The class of an object is its shape (and for discs the texture). Its hue is a
+clue but no proof: classes share hues, hues scatter, and some objects have any.
 """
 
 import cv2
@@ -15,12 +15,19 @@ PALETTE = ((60, 60, 60), (230, 80, 60), (70, 130, 230), (90, 190, 90),
            (240, 200, 60), (170, 90, 210), (240, 140, 40), (80, 210, 210))
 
 # The knobs of the difficulty.
-VERSION = 1  # part of the cache's name: raise it with any change below
+VERSION = 4  # part of the cache's name: raise it with any change below
 FREQUENCY = {  # how often an object is of a class: two common, three rare
-    "disc": 0.24, "box": 0.24, "triangle": 0.18, "star": 0.12, "ring": 0.08,
-    "striped disc": 0.08, "wire": 0.06}
-OBJECTS = (3, 8)  # objects of a scene, both included
-RADIUS = (0.09, 0.24)  # of an object, in shares of the scene's side
+    "disc": 0.20, "box": 0.20, "triangle": 0.18, "star": 0.14, "ring": 0.10,
+    "striped disc": 0.10, "wire": 0.08}
+HUE = {  # the usual hue of a class, 0..179 round the colour circle
+    "disc": 0, "striped disc": 0, "box": 32, "triangle": 64, "ring": 96,
+    "wire": 120, "star": 150}
+HUE_SPREAD = 10.0  # standard deviation about it
+ANY_HUE = 0.15  # share of the objects with a hue of any class
+SATURATION = (110, 240)  # of objects
+BACKGROUND_SATURATION = (0, 90)
+OBJECTS = (3, 7)  # objects of a scene, both included
+RADIUS = (0.11, 0.26)  # of an object, in shares of the scene's side
 STRETCH = 0.35  # sides differ by up to exp(+-this)
 CONTRAST = (0.25, 0.8)  # of the two colours of a texture
 NOISE = 7.0  # standard deviation of the pixel noise, grey levels
@@ -31,9 +38,14 @@ SHADOW = (0.45, 0.8)  # brightness inside a cast shadow
 _SUB = 4  # fraction bits of the corner coordinates given to cv2
 
 
-def _color(rng):
-    hsv = np.array([[[rng.integers(180), rng.integers(40, 230),
-                      rng.integers(60, 235)]]], np.uint8)
+def _color(rng, kind):
+    """A colour of an object of a class, or of the background (None)."""
+    hue, saturation = rng.integers(180), rng.integers(*BACKGROUND_SATURATION)
+    if kind is not None:
+        saturation = rng.integers(*SATURATION)
+        if rng.random() >= ANY_HUE:
+            hue = round(HUE[kind] + rng.normal(0, HUE_SPREAD)) % 180
+    hsv = np.array([[[hue, saturation, rng.integers(60, 235)]]], np.uint8)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
 
 
@@ -52,14 +64,15 @@ def _waves(rng, side, period):
     return np.sin(2 * np.pi * phase).astype(np.float32)
 
 
-def texture(rng, side, kind=None):
+def texture(rng, side, kind=None, owner=None):
     """A surface: float32 [side, side, 3] in 0..255.
 
     `kind`: plain, blobs, grain, checks, stripes; None: any but stripes,
-    which are kept for the striped disc and for backgrounds.
+    which are kept for the striped disc and for backgrounds. `owner`: the
+    class whose colours it has; None: the background.
     """
     kind = kind or ("plain", "blobs", "grain", "checks")[rng.integers(4)]
-    first, second = _color(rng), _color(rng)
+    first, second = _color(rng, owner), _color(rng, owner)
     second = first + (second - first) * rng.uniform(*CONTRAST)
     period = side * rng.uniform(0.05, 0.12)
     if kind == "blobs":
@@ -154,7 +167,7 @@ def paint(rng, side):
         shadow = cv2.GaussianBlur(shadow, (0, 0), side / 60)[..., None]
         image = image * (1 - shadow * (1 - rng.uniform(*SHADOW)))
         surface = texture(rng, side,
-                          "stripes" if kind == "striped disc" else None)
+                          "stripes" if kind == "striped disc" else None, kind)
         surface = surface * (1 + SHADING * _slope(rng, side))
         image = image + (surface - image) * cover[..., None]
         label[cover > 0.5] = CLASS_NAMES.index(kind)
