@@ -62,7 +62,7 @@ def train_and_score(name, config, folder, seed):
     """Train a run and evaluate its last network; returns the mIoU."""
     call("train.py", "--config", config, "--save_dir", folder, "--seed", seed)
     out = call("val.py", "--config", config, "--model_path",
-               last_model(folder))
+               last_model(folder), "--engine", "eager")
     return float(re.search(r"^mIoU (\S+)", out, re.M)[1])
 
 
@@ -73,7 +73,7 @@ def predict(folders, dataset, list_file):
     for name, folder in folders.items():
         call("predict.py", "--config", RUNS[name], "--model_path",
              last_model(folder), "--image_path", list_file, "--save_dir",
-             folder / "predictions", quiet=True)
+             folder / "predictions", "--engine", "eager", quiet=True)
 
 
 def draw(folders, dataset, path):

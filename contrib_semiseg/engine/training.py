@@ -196,6 +196,9 @@ def train(config, resume=None):
     if distributed.rank() == 0:
         checkpoint.start(run.save_dir, config.dump())
     announce(trainer, datasets)
+    if start >= total:
+        say(f"[TRAIN] nothing is left to do: {resumed} is of the last "
+            "iteration; more --iters train on")
     loader = TrainLoader(
         datasets=datasets, streams=streams, seed=run.seed,
         start_step=start * run.accumulate_steps,

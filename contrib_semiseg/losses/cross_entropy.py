@@ -69,14 +69,12 @@ def ohem_cross_entropy(logits, label, thresh, min_kept, ignore_index=255):
     ce, valid = _per_pixel(logits, label, ignore_index)
     keep = valid
     if min_kept > 0:
-        # The probability of the true class is exp(-CE); ignored pixels have
-        # a CE of 0 and so count as 1.
-        prob = paddle.exp(-ce.detach()).flatten()
-        kth = paddle.kthvalue(prob, min(min_kept, prob.shape[0]))[0]
-        limit = kth.clip(min=thresh)
-        few = valid.astype("int64").sum() < min_kept
-        limit = paddle.where(few, paddle.full_like(limit, 2.0), limit)
-        keep = valid & (prob.reshape(ce.shape) <= limit)
+        # The probability of the true class is exp(-CE). Ignored pixels have
+        # a CE of 0 and so count as 1: where too few are valid, the limit is
+        # 1 and all of them stay.
+        prob = paddle.exp(-ce.detach()).clip(max=1.0)
+        kth = paddle.kthvalue(prob.flatten(), min(min_kept, prob.size))[0]
+        keep = valid & (prob <= kth.clip(min=thresh))
     keep = keep.astype(ce.dtype)
     return (ce * keep).sum() / keep.sum().clip(min=1.0)
 

@@ -33,10 +33,24 @@ def criterion_of(params):
         min_kept=params["min_kept"], ignore_index=ignore))
 
 
-def check_terms(case, terms):
+def check_step(case, method, batch, pseudo1, pseudo2):
+    """Compare a step's terms and pseudo-labels; returns its total loss."""
+    seen = []
+
+    def cross(*given):
+        seen.extend(given)
+        return CPS.cross(method, *given)
+
+    method.cross = cross
+    terms = method(batch, FIRST)
     case.check("out_cps", terms["loss_cps"])
     case.check("out_sup_l", terms["loss_sup1"])
     case.check("out_sup_r", terms["loss_sup2"])
+    case.check(pseudo1, seen[2])
+    case.check(pseudo2, seen[3])
+    total = method.total_loss(terms)
+    case.check("out_total", total)
+    return total
 
 
 @handles("cps", "loss_cps_plain_voc", "loss_cps_plain_city")
@@ -50,15 +64,7 @@ def plain_losses(case):
     batch = {"labeled": {"img": paddle.to_tensor(x),
                          "label": case.tensor("in_gt")},
              "unlabeled": {"img": paddle.to_tensor(u)}}
-    seen = []
-    method.cross = lambda *given: seen.extend(given) or CPS.cross(method,
-                                                                  *given)
-    terms = method(batch, FIRST)
-    check_terms(case, terms)
-    total = method.total_loss(terms)
-    case.check("out_total", total)
-    case.check("out_pseudo_l", seen[2])
-    case.check("out_pseudo_r", seen[3])
+    total = check_step(case, method, batch, "out_pseudo_l", "out_pseudo_r")
     for net in nets:  # labelled images first: the order of BatchNorm updates
         np.testing.assert_array_equal(net.inputs[0].numpy(), x)
         np.testing.assert_array_equal(net.inputs[1].numpy(), u)
@@ -84,15 +90,7 @@ def cutmix_losses(case):
              "unlabeled": {"img": case.tensor("in_u0_img"),
                            "mask": case.tensor("in_mask")},
              "source": {"img": case.tensor("in_u1_img")}}
-    seen = []
-    method.cross = lambda *given: seen.extend(given) or CPS.cross(method,
-                                                                  *given)
-    terms = method(batch, FIRST)
-    check_terms(case, terms)
-    total = method.total_loss(terms)
-    case.check("out_total", total)
-    case.check("out_pseudo_1", seen[2])
-    case.check("out_pseudo_2", seen[3])
+    total = check_step(case, method, batch, "out_pseudo_1", "out_pseudo_2")
     for net in nets:
         case.check("out_mixed_img", net.inputs[2])
         np.testing.assert_array_equal(net.inputs[0].numpy(), case["in_u0_img"])
