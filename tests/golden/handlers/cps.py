@@ -163,10 +163,10 @@ def toy_training(case):
         row = [float(terms[k]) for k in ("loss_sup1", "loss_sup2", "loss_cps")]
         losses.append([*row, sum(row)])
         rates.append(trainer.learning_rate)
-        when = {0: "first", p["iters"] - 1: "final"}.get(i)
-        for branch, net in zip(("b1", "b2"), nets):
-            for name, tensor in net.named().items() if when else ():
-                case.check(f"out_{when}_{branch}_{name}", tensor)
+        for when, last in (("first", 0), ("final", p["iters"] - 1)):
+            for branch, net in zip(("b1", "b2"), nets):
+                for name, tensor in net.named().items() if i == last else ():
+                    case.check(f"out_{when}_{branch}_{name}", tensor)
     case.check("out_losses", np.array(losses))
     case.check("out_lr", np.array(rates))
 
