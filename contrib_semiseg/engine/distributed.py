@@ -106,6 +106,16 @@ def broadcast_state(layer):
         dist.broadcast(tensor, src=0)
 
 
+def synchronize_norms(layer):
+    """Let BatchNorm see the batches of all cards; returns the layer.
+
+    Only on several GPUs: Paddle has no such layer for the CPU.
+    """
+    if world() == 1 or not paddle.get_device().startswith("gpu"):
+        return layer
+    return paddle.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+
+
 def average_statistics(layer):
     """Average BatchNorm's running statistics over the processes.
 

@@ -56,7 +56,8 @@ class Trainer:
         accumulate_steps (int): batches whose gradients are averaged for one
             update.
         precision (str): "fp32", "fp16" or "bf16".
-        amp_level (str): "O1" or "O2".
+        amp_level (str): "O1", or "O2" for nearly all operations in half
+            precision; weights stay float32 in both.
         hooks (list[Hook]): called in order.
 
     Attributes:

@@ -170,7 +170,7 @@ def train(config, resume=None):
     distributed.start()
     builder = Builder(config)
     seed_step(run.seed, 0)
-    method = builder.method()
+    method = distributed.synchronize_norms(builder.method())
     datasets = make_datasets(builder, method.requires)
     streams = make_streams(datasets, run)
     epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
