@@ -45,6 +45,12 @@ def test_without_an_ignored_label_every_pixel_counts(data):
     assert float(value) == pytest.approx(ce.mean(), rel=1e-5)
 
 
+def test_class_255_counts_where_no_label_is_ignored():
+    logits = paddle.zeros([1, 300, 2, 2])
+    label = paddle.full([1, 2, 2], 255, dtype="int64")
+    assert float(cross_entropy(logits, label)) == pytest.approx(np.log(300))
+
+
 @pytest.mark.parametrize("loss", [
     lambda z, y: cross_entropy(z, y, 255),
     lambda z, y: ohem_cross_entropy(z, y, 0.7, 10),
