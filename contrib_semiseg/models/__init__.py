@@ -3,12 +3,16 @@
 """Segmentation networks and their backbones; importing registers them."""
 
 from contrib_semiseg.models.backbones import (
-    EfficientNetLite0,
-    ResNet50Deep,
-    ResNet101Deep,
+    EfficientNetLite,
+    ResNet,
+    SmallResNet,
+    Xception65,
 )
 from contrib_semiseg.models.deeplab import DeepLabV3Plus
+from contrib_semiseg.models.deeplab_v2 import DeepLabV2
+from contrib_semiseg.models.pspnet import PyramidNet
 
 __all__ = [
-    "DeepLabV3Plus", "EfficientNetLite0", "ResNet50Deep", "ResNet101Deep"
+    "DeepLabV2", "DeepLabV3Plus", "EfficientNetLite", "PyramidNet", "ResNet",
+    "SmallResNet", "Xception65"
 ]

@@ -1,176 +1,163 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DeepLabV3+ with one normalisation over the whole pyramid."""
+"""DeepLabV3+ in the forms in which the methods were published."""
 
 import paddle
-import paddle.nn as nn
-import paddle.nn.functional as F
+from paddle import nn
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError
 from contrib_semiseg.cvlibs.weights import load_pretrained
+from contrib_semiseg.models.aspp import ASPP, JointNormASPP
+from contrib_semiseg.models.heads import convolutions
+from contrib_semiseg.models.layers import (
+    INIT,
+    batch_norm,
+    conv,
+    conv_norm_relu,
+    dropout_layers,
+)
+from contrib_semiseg.models.segmentor import Segmentor
 
-_SLOPE = 0.01
-
-
-def _conv(in_channels, out_channels, kernel, dilation=1, groups=1):
-    """Convolution of equal size without bias, Kaiming normal over fan-in."""
-    return nn.Conv2D(
-        in_channels, out_channels, kernel, padding=kernel // 2 * dilation,
-        dilation=dilation, groups=groups, bias_attr=False,
-        weight_attr=paddle.ParamAttr(
-            initializer=nn.initializer.KaimingNormal()))
-
-
-class ASPP(nn.Layer):
-    """Dilated convolutions side by side, and an image-level branch.
-
-    The branches have no normalisation of their own: one BatchNorm acts on
-    their concatenation. The image-level branch is added, not concatenated.
-
-    Args:
-        in_channels (int): channels of the backbone's deepest feature.
-        out_channels (int): channels of the result.
-        hidden (int): channels of each branch.
-        rates (list of int): dilations of the 3x3 branches; a 1x1 is first.
-
-    Source: Chen et al., arXiv 1802.02611, as changed by the CPS release.
-    """
-
-    def __init__(self, *, in_channels, out_channels, hidden, rates):
-        super().__init__()
-        self.branches = nn.LayerList(
-            [_conv(in_channels, hidden, 1)] +
-            [_conv(in_channels, hidden, 3, rate) for rate in rates])
-        self.norm = nn.BatchNorm2D(hidden * (len(rates) + 1))
-        self.project = _conv(hidden * (len(rates) + 1), out_channels, 1)
-        self.pool_conv = _conv(in_channels, hidden, 1)
-        self.pool_norm = nn.BatchNorm2D(hidden)
-        self.pool_project = _conv(hidden, out_channels, 1)
-        self.out_norm = nn.BatchNorm2D(out_channels)
-
-    def forward(self, x):
-        """[N, in_channels, h, w] -> [N, out_channels, h, w]."""
-        maps = paddle.concat([branch(x) for branch in self.branches], axis=1)
-        maps = self.project(self._leaky(self.norm(maps)))
-        pooled = self.pool_conv(x.mean(axis=[2, 3], keepdim=True))
-        pooled = self.pool_project(self._leaky(self.pool_norm(pooled)))
-        return self._leaky(self.out_norm(maps + pooled))
-
-    def _leaky(self, x):
-        if self.training:
-            return F.leaky_relu(x, _SLOPE)
-        # The same numbers; paddle2onnx 2.1.0 loses the slope of leaky_relu.
-        return paddle.maximum(x, x * _SLOPE)
-
-
-def _conv_norm_relu(in_channels, out_channels, kernel, separable=False):
-    layers = [_conv(in_channels, out_channels, kernel)]
-    if separable:
-        layers = [_conv(in_channels, in_channels, kernel, groups=in_channels),
-                  _conv(in_channels, out_channels, 1)]
-    return nn.Sequential(*layers, nn.BatchNorm2D(out_channels), nn.ReLU())
+_COUNT = check.Range(1, integer=True)
 
 
 @manager.register(manager.MODELS)
-class DeepLabV3Plus(nn.Layer):
-    """DeepLabV3+: backbone, ASPP, and a decoder at a quarter of the size.
+class DeepLabV3Plus(Segmentor):
+    """DeepLabV3+: backbone, ASPP, and a decoder on an early feature's size.
 
     Args:
         num_classes (int): classes C.
         backbone (paddle.nn.Layer): has `feat_channels` and returns a list of
             features.
+        aspp (str): "joint_norm", one norm over all branches and the pooled
+            branch added (CPS, CTT); or "branch_norm", a norm for each branch
+            and the pooled one concatenated (CAC, ST, U2PL, UniMatch, DSSN).
         aspp_rates (list of int): dilations of the 3x3 ASPP branches.
         aspp_channels (int): channels inside ASPP and of its result.
-        low_channels (int): channels to which the early feature is reduced.
+        aspp_pool_first (bool): "branch_norm" only: order of concatenation.
+        aspp_kernel (int): "branch_norm" only: of the joining convolution.
+        low_channels (int): channels to which an early feature is reduced.
+        low_bias (bool): bias of that 1x1.
+        low_first (bool): the early features stand before ASPP's result.
         decoder_channels (int): channels of the decoder's feature.
-        dropout (float): share of the decoder's feature channels dropped
-            before the classifier, in training.
+        decoder_bias (bool): biases of the decoder's 3x3s.
         separable (bool): depthwise-separable 3x3s in the decoder.
-        backbone_indices (list of int): early and deep feature used.
-        align_corners (bool): of both bilinear enlargements.
-        pretrained (str, optional): file with the weights of the whole
-            network.
+        dropout (list of float): probabilities after ASPP, after the first
+            3x3 and before the classifier, in training.
+        dropout_channels (list of bool): each of them drops whole maps of a
+            sample, or else single elements. After ASPP, "branch_norm" only.
+        embedding (str, optional): "projection", 1x1s on the decoder's
+            feature (CAC); or "representation", a second pair of 3x3s and a
+            1x1 beside the classifier's (U2PL).
+        embedding_channels (list of int): hidden and resulting channels.
+        aux_index (int, optional): the backbone's feature that an auxiliary
+            classifier reads; its logits are the second output in training.
+        aux_channels (int): hidden channels of that classifier.
+        aux_dropout (float): its channel dropout.
+        backbone_indices (list of int): features used; the last is ASPP's,
+            those before it (there may be none) are the early ones, and the
+            first sets the decoder's size.
+        align_corners (bool): of all bilinear enlargements.
+        bn_momentum, bn_eps (float): of all norms outside the backbone.
+        init (str): law of the convolutions outside the backbone.
+        pretrained (str, optional): weights of the whole network.
 
-    Parts: `backbone`, `aspp`, `reduce`, `last_conv`, `classifier`.
+    Parts: `backbone`, `aspp`, `reduce`, `last_conv`, `classifier`, and if
+    asked for `embedding` and `aux`.
 
-    Source: Chen et al., arXiv 1802.02611; head of Chen et al., arXiv
-    2106.01226.
+    Source: Chen et al., arXiv 1802.02611; docs/networks.md says which
+    arguments give which method's network.
     """
 
     @check.arguments
     def __init__(self, *, num_classes: check.Range(2, integer=True), backbone,
-                 aspp_rates: check.ListOf(check.Range(1, integer=True)) = (
-                     6, 12, 18),
-                 aspp_channels: check.Range(1, integer=True) = 256,
-                 low_channels: check.Range(1, integer=True) = 48,
-                 decoder_channels: check.Range(1, integer=True) = 256,
-                 dropout: check.Range(0.0, 1.0) = 0.0,
+                 aspp: check.OneOf("joint_norm",
+                                   "branch_norm") = "joint_norm",
+                 aspp_rates: check.ListOf(_COUNT) = (6, 12, 18),
+                 aspp_channels: _COUNT = 256,
+                 aspp_pool_first: check.BOOL = False,
+                 aspp_kernel: check.OneOf(1, 3) = 1,
+                 low_channels: _COUNT = 48,
+                 low_bias: check.BOOL = False,
+                 low_first: check.BOOL = False,
+                 decoder_channels: _COUNT = 256,
+                 decoder_bias: check.BOOL = False,
                  separable: check.BOOL = False,
+                 dropout: check.ListOf(check.PROBABILITY, 3) = (0, 0, 0),
+                 dropout_channels: check.ListOf(check.BOOL, 3) = (
+                     True, True, True),
+                 embedding: check.OneOf(None, "projection",
+                                        "representation") = None,
+                 embedding_channels: check.ListOf(_COUNT, 2) = (256, 128),
+                 aux_index: check.Range(0, integer=True,
+                                        optional=True) = None,
+                 aux_channels: _COUNT = 256,
+                 aux_dropout: check.PROBABILITY = 0.1,
                  backbone_indices: check.ListOf(
-                     check.Range(0, integer=True), 2) = (0, 3),
+                     check.Range(0, integer=True)) = (0, 3),
                  align_corners: check.BOOL = True,
+                 bn_momentum: check.PROBABILITY = 0.9,
+                 bn_eps: check.Range(0.0, exclude_low=True) = 1e-5,
+                 init: INIT = "kaiming",
                  pretrained: check.Text(optional=True) = None):
-        super().__init__()
-        channels = backbone.feat_channels
-        if max(backbone_indices) >= len(channels):
-            raise ArgumentError(
-                "backbone_indices", list(backbone_indices),
-                f"0 to {len(channels) - 1}, the features of "
-                f"{type(backbone).__name__}")
-        low, deep = backbone_indices
-        self.indices, self.align_corners = (low, deep), align_corners
-        self.backbone = backbone
-        self.aspp = ASPP(in_channels=channels[deep],
-                         out_channels=aspp_channels, hidden=aspp_channels,
-                         rates=aspp_rates)
-        self.reduce = _conv_norm_relu(channels[low], low_channels, 1)
-        self.last_conv = nn.Sequential(
-            _conv_norm_relu(aspp_channels + low_channels, decoder_channels,
-                            3, separable),
-            _conv_norm_relu(decoder_channels, decoder_channels, 3,
-                            separable))
-        self.dropout = nn.Dropout2D(dropout) if dropout else None
-        bound = decoder_channels ** -0.5
-        self.classifier = nn.Conv2D(
-            decoder_channels, num_classes, 1,
-            weight_attr=paddle.ParamAttr(
-                initializer=nn.initializer.KaimingNormal()),
-            bias_attr=paddle.ParamAttr(
-                initializer=nn.initializer.Uniform(-bound, bound)))
+        super().__init__(backbone=backbone, taps=backbone_indices,
+                         align_corners=align_corners)
+        norm = batch_norm(momentum=bn_momentum, eps=bn_eps)
+        *low, deep = (backbone.feat_channels[i] for i in self.taps)
+        if aspp == "joint_norm":
+            if aspp_pool_first or aspp_kernel != 1 or dropout[0]:
+                raise ArgumentError(
+                    "aspp", aspp, "branch_norm, with aspp_pool_first, "
+                    "aspp_kernel: 3 or a dropout after ASPP")
+            self.aspp = JointNormASPP(
+                in_channels=deep, out_channels=aspp_channels,
+                hidden=aspp_channels, rates=aspp_rates, norm=norm, init=init)
+        else:
+            self.aspp = ASPP(
+                in_channels=deep, out_channels=aspp_channels,
+                hidden=aspp_channels, rates=aspp_rates,
+                pool_first=aspp_pool_first, kernel=aspp_kernel,
+                drop=dropout[0], drop_channels=dropout_channels[0],
+                norm=norm, init=init)
+        self.low_first = low_first
+        self.reduce = nn.LayerList([
+            conv_norm_relu(width, low_channels, 1, norm=norm, init=init,
+                           bias=low_bias) for width in low])
+        joined = aspp_channels + low_channels * len(low)
+        options = dict(bias=decoder_bias, norm=norm, init=init,
+                       separable=separable, drop_channels=dropout_channels[1:])
+        self.last_conv = convolutions(joined, decoder_channels,
+                                      drop=(dropout[1], 0), **options)
+        self.last_dropout = nn.Sequential(
+            *dropout_layers(dropout[2], dropout_channels[2]))
+        self.classifier = conv(decoder_channels, num_classes, 1, bias=True,
+                               init=init)
+        if embedding == "representation":
+            hidden, out = embedding_channels
+            self.embedding = nn.Sequential(
+                *convolutions(joined, hidden, drop=dropout[1:], **options),
+                conv(hidden, out, 1, bias=True, init=init))
+        elif embedding == "projection":
+            self.add_projection(decoder_channels, embedding_channels)
+        self.embeds_joined = embedding == "representation"
+        self.add_auxiliary(aux_index, num_classes, hidden=aux_channels,
+                           drop=aux_dropout, norm=norm, init=init)
         load_pretrained(self, pretrained)
 
-    def _enlarge(self, x, size):
-        return F.interpolate(x, size, mode="bilinear",
-                             align_corners=self.align_corners)
+    def decode(self, taps):
+        *low, deep = taps
+        deep = self.aspp(deep)
+        low = [reduce(x) for reduce, x in zip(self.reduce, low)]
+        size = (low or [deep])[0].shape[2:]
+        # The first early feature needs no resizing.
+        low = low[:1] + [self.enlarge(x, size) for x in low[1:]]
+        if low:
+            deep = self.enlarge(deep, size)
+        joined = paddle.concat([*low, deep] if self.low_first else
+                               [deep, *low], axis=1)
+        feature = self.last_conv(joined)
+        return feature, joined if self.embeds_joined else feature
 
-    def decode(self, features):
-        """Backbone features to the decoder's feature.
-
-        Args:
-            features (list of Tensor): what `backbone` returns.
-
-        Returns:
-            Tensor: [N, decoder_channels, h, w], the size of the early one.
-        """
-        low, deep = (features[i] for i in self.indices)
-        deep = self._enlarge(self.aspp(deep), low.shape[2:])
-        return self.last_conv(
-            paddle.concat([deep, self.reduce(low)], axis=1))
-
-    def classify(self, feature, size):
-        """The decoder's feature to logits [N, C, *size]."""
-        if self.dropout is not None:
-            feature = self.dropout(feature)
-        return self._enlarge(self.classifier(feature), size)
-
-    def forward(self, x):
-        """Logits of an image batch.
-
-        Args:
-            x (Tensor): [N, 3, H, W] float32.
-
-        Returns:
-            list of one Tensor: [N, C, H, W] float32 logits.
-        """
-        return [self.classify(self.decode(self.backbone(x)), x.shape[2:])]
+    def score(self, feature):
+        return self.classifier(self.last_dropout(feature))

@@ -2,26 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes on one machine, over gloo."""
 
-import socket
-
 import pytest
 
 from contrib_semiseg.engine import checkpoint, distributed
 from tests.support import tiny
-
-
-def launch(folder, *command):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    process = tiny.start(
-        "-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--master",
-        f"127.0.0.1:{port}", "--log_dir", folder / "log", *command,
-        PYTHONPATH=str(tiny.ROOT), PADDLE_JOB_ID=folder.name)
-    out, err = process.communicate(timeout=120)
-    logs = [p.read_text() for p in sorted((folder / "log").glob("workerlog*"))]
-    assert process.returncode == 0, out + err + "".join(logs)
-    return logs
 
 
 def test_one_process_needs_no_group():
@@ -31,7 +15,7 @@ def test_one_process_needs_no_group():
 
 
 def test_gradients_statistics_and_counters(tmp_path):
-    logs = launch(tmp_path, "tests/support/two_processes.py")
+    logs = tiny.launch(tmp_path, "tests/support/two_processes.py")
     assert len(logs) == 2
     for log in logs:
         assert log.count("passed") == 3, log
@@ -43,7 +27,7 @@ def two(tmp_path_factory):
     config = tiny.config(folder, iters=3, save_interval=3, batch_size=2)
     status, _, err = tiny.run("train.py", "--config", config, "--iters", 1)
     assert status == 0, err  # writes the scenes before two processes read them
-    logs = launch(folder, "train.py", "--config", config, "--do_eval",
+    logs = tiny.launch(folder, "train.py", "--config", config, "--do_eval",
                   "--save_dir", folder / "two")
     return folder, logs
 

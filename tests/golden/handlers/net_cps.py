@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Golden kinds about the deep-stem ResNet with the DeepLabV3+ head."""
+"""Golden kinds about the networks of CPS, and its parameter groups."""
 
 import re
 
@@ -8,40 +8,20 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from contrib_semiseg.cvlibs.weights import fit
 from contrib_semiseg.engine.optimizer import param_groups
-from contrib_semiseg.models import DeepLabV3Plus, ResNet50Deep, ResNet101Deep
-from contrib_semiseg.models.deeplab import ASPP
+from contrib_semiseg.models import DeepLabV3Plus
+from contrib_semiseg.models.aspp import JointNormASPP
+from contrib_semiseg.models.layers import batch_norm
+from tests.golden.build import count, load, network
 from tests.golden.case import handles
-
-_BACKBONES = {50: ResNet50Deep, 101: ResNet101Deep}
-# Beginnings of the vectors' names, and of ours.
-_ASPP = {
-    "map_convs": "branches", "map_bn": "norm", "red_conv": "project",
-    "global_pooling_conv": "pool_conv", "global_pooling_bn": "pool_norm",
-    "pool_red_conv": "pool_project", "red_bn": "out_norm",
-}
-_LAST_CONV = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1"}
-_STATISTICS = {"running_mean": "_mean", "running_var": "_variance"}
-
-
-def our_name(name):
-    """A name of the vectors ("head.aspp.map_bn.weight") as ours."""
-    name = name.removeprefix("head.")
-    parts = name.split(".")
-    if parts[0] == "aspp":
-        parts[1] = _ASPP[parts[1]]
-    if parts[0] == "last_conv":
-        parts[1] = _LAST_CONV[parts[1]]
-    parts[-1] = _STATISTICS.get(parts[-1], parts[-1])
-    return ".".join(parts)
+from tests.golden.names import fan_in, our_name, shapes
 
 
 def _formula(name, shape, draw):
     """Weight of a tensor from its standard normal draw, float32."""
     last = name.rpartition(".")[2]
     if len(shape) == 4:
-        draw = draw * np.sqrt(2 / np.prod(shape[1:]))
+        draw = draw * np.sqrt(2 / fan_in(shape))
     elif last == "running_var":
         draw = np.exp(0.1 * draw)
     elif last == "weight":
@@ -51,34 +31,29 @@ def _formula(name, shape, draw):
     return draw.astype(np.float32)
 
 
-def _shapes(case):
-    return [(str(name), [int(n) for n in re.split("[,x]", str(shape))])
-            for name, shape in zip(case["in_names"], case["in_shapes"])]
-
-
 def _network(depth, classes):
-    return DeepLabV3Plus(num_classes=classes, backbone=_BACKBONES[depth]())
+    return network(f"deeplabv3plus_resnet{depth}_cps", classes)
 
 
 @handles("cps", "network")
-def network(case):
+def whole(case):
     p = case.params
-    state = {our_name(name): _formula(
+    state = {name: _formula(
         name, shape, np.random.RandomState(p["seed"] + t).standard_normal(
-            shape)) for t, (name, shape) in enumerate(_shapes(case))}
+            shape)) for t, (name, shape) in enumerate(shapes(case))}
     net = _network(p["depth"], p["C"])
-    fit(net, state, repr(case))
+    load(net, "cps", state)
     x = np.random.RandomState(p["seed"] - 1).standard_normal(
         (p["N"], 3, p["H"], p["W"])).astype(np.float32)
     np.testing.assert_array_equal(x, case["in_x"])
     x = paddle.to_tensor(x)
     with paddle.no_grad():
         net.eval()
-        features = net.backbone(x)
-        head = net.decode(features)
-        case.check("out_eval_logits", net(x)[0])
+        out = net(x, outputs=["backbone", "feature", "logits"])
+        case.check("out_eval_logits", out["logits"])
         net.train()
         case.check("out_train_logits", net(x)[0])
+    features, head = out["backbone"], out["feature"]
     case.check("out_eval_stage_shapes", [f.shape for f in features])
     case.check("out_eval_stage_mean", [f.numpy().mean() for f in features])
     case.check("out_eval_stage_std", [f.numpy().std() for f in features])
@@ -90,19 +65,11 @@ def network(case):
 @handles("cps", "aspp_small")
 def aspp_small(case):
     p = case.params
-    aspp = ASPP(in_channels=p["cin"], out_channels=p["cout"],
-                hidden=p["hidden"], rates=p["rates"])
-    ours = {}
-    for key in case.arrays:
-        name = key.removeprefix("in_")
-        theirs = next((a for a in sorted(_ASPP, key=len, reverse=True)
-                       if name.startswith(a)), None)
-        if not key.startswith("in_") or theirs is None:
-            continue
-        rest = name[len(theirs) + 1:]
-        rest = re.sub(r"^(\d+)_", r"\1.", _STATISTICS.get(rest, rest))
-        ours[key] = f"{_ASPP[theirs]}.{rest}"
-    fit(aspp, {name: case[key] for key, name in ours.items()}, repr(case))
+    aspp = JointNormASPP(in_channels=p["cin"], out_channels=p["cout"],
+                         hidden=p["hidden"], rates=p["rates"],
+                         norm=batch_norm())
+    ours = flat_state(case)
+    load(aspp, "cps", {ours[k]: case[k] for k in ours}, "aspp.")
     x = case.tensor("in_x")
     aspp.eval()
     case.check("out_eval", aspp(x))
@@ -113,14 +80,29 @@ def aspp_small(case):
     for key, name in ours.items():
         if not key.endswith(("running_mean", "running_var")):
             continue
+        name = our_name("cps", name).removeprefix("aspp.")
         value = after[name].numpy()
         if key.endswith("running_var"):
-            # The vectors hold the unbiased batch variance, Paddle the other.
             n = x.shape[0] * (1 if name.startswith("pool") else
                               x.shape[2] * x.shape[3])
+            # The inverse of what `biased` does to the vector.
             old = 0.9 * before[name]
             value = old + (value - old) * n / (n - 1)
         case.check("out_after_train_" + key.removeprefix("in_"), value)
+
+
+def flat_state(case):
+    """Arrays of the joint-norm ASPP: key -> the whole network's name."""
+    result = {}
+    for key in case.arrays:
+        match = re.fullmatch(
+            r"in_(\w+?)(?:_(\d))?_(weight|bias|running_mean|running_var)",
+            key)
+        if match:
+            name, index, last = match.groups()
+            index = f".{index}" if index else ""
+            result[key] = f"head.aspp.{name}{index}.{last}"
+    return result
 
 
 class _Channels(nn.Layer):
@@ -133,20 +115,20 @@ class _Channels(nn.Layer):
 
 @handles("cps", "head_init_law")
 def head_init_law(case):
-    shapes = dict(_shapes(case))
-    low = shapes["head.reduce.0.weight"]
-    branch = shapes["head.aspp.map_convs.0.weight"]
+    sizes = dict(shapes(case))
+    low = sizes["head.reduce.0.weight"]
+    branch = sizes["head.aspp.map_convs.0.weight"]
     paddle.seed(0)
     heads = [DeepLabV3Plus(
         num_classes=case.params["C"], aspp_channels=branch[0],
         low_channels=low[0],
-        decoder_channels=shapes["head.last_conv.0.weight"][0],
+        decoder_channels=sizes["head.last_conv.0.weight"][0],
         backbone=_Channels([low[1], 0, 0, branch[1]])) for _ in range(2)]
     states = [h.state_dict() for h in heads]
-    case.check("out_theory", [np.sqrt(2 / np.prod(s[1:]))
-                              for s in shapes.values()], rtol=1e-6)
-    for i, (name, shape) in enumerate(shapes.items()):
-        weights = [s[our_name(name)].numpy() for s in states]
+    case.check("out_theory", [np.sqrt(2 / fan_in(s))
+                              for s in sizes.values()], rtol=1e-6)
+    for i, (name, shape) in enumerate(sizes.items()):
+        weights = [s[our_name("cps", name)].numpy() for s in states]
         assert list(weights[0].shape) == shape, name
         assert not np.allclose(*weights), name
         if np.prod(shape) > 5000:
@@ -171,9 +153,7 @@ def head_init_law(case):
 
 
 def _count(parameters):
-    """Trainable numbers: Paddle lists running statistics as well."""
-    return sum(int(np.prod(p.shape)) for p in parameters
-               if not p.stop_gradient)
+    return sum(int(np.prod(p.shape)) for p in parameters)
 
 
 @handles("cps", "optimizer_groups")
@@ -197,9 +177,9 @@ def optimizer_groups(case):
     case.check("out_tensors", tensors)
     case.check("out_elements", elements)
     case.check("out_weight_decay", decays)
-    sizes = {name: _count(getattr(net, name).parameters())
+    sizes = {name: count(getattr(net, name))
              for name in case.params["parts"] if hasattr(net, name)}
-    sizes["branch"] = _count(net.parameters())
+    sizes["branch"] = count(net)
     # The two branches are built by one and the same call.
     sizes["total"] = 2 * sizes["branch"]
     case.check("out_part_params", [sizes[n] for n in case.params["parts"]])
