@@ -21,6 +21,10 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be read, written or does not fit."""
 
 
+class DownloadError(UserError):
+    """A file that cannot be fetched, or is not the one expected."""
+
+
 class ArgumentError(UserError, ValueError):
     """A constructor argument outside its allowed values.
 

