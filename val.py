@@ -17,6 +17,8 @@ from contrib_semiseg.engine.evaluator import evaluate  # noqa: E402
 def main():
     parser = cli.Parser(description=__doc__.splitlines()[0])
     trained.add_options(parser)
+    cli.add_switch(parser, "--center_crop",
+                   "score the middle of each image, of --crop_size")
     args = parser.parse_args()
     config, options = trained.open_config(args, schema.EVALUATE)
     builder, network = trained.build_network(config, args.model_path)

@@ -113,7 +113,8 @@ def main():
         hooks=[LogHook(every=run.log_iters)])
     loader = TrainLoader(datasets=datasets, streams=streams, seed=run.seed,
                          start_step=0, total_steps=steps + BLOCK,
-                         num_workers=run.num_workers)
+                         num_workers=run.num_workers,
+                         requires=method.requires)
     method.train()
     batches = trainer.steps(loader)
     whole, bare = Stopwatch(), Stopwatch()
@@ -126,7 +127,7 @@ def main():
         bare.time(lambda: bare_step(method, trainer.optimizer, first,
                                     trainer.step_of(0)))
     wait = (trainer.wait_seconds - waited) / (whole.median * steps)
-    images = sum(len(s["img"]) for s in first.values())
+    images = sum(len(next(iter(s.values()))) for s in first.values())
     report(whole, bare, wait, images, steps)
 
 

@@ -11,7 +11,7 @@ import functools
 
 import paddle
 
-from contrib_semiseg.cvlibs import manager, sections, signature
+from contrib_semiseg.cvlibs import cache, manager, sections, signature
 from contrib_semiseg.cvlibs.config import show
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError, UserError
 from contrib_semiseg.engine.schedules import PaddleSchedule
@@ -164,7 +164,8 @@ class Builder:
 
     def _call(self, where, component, arguments):
         try:
-            return component(**arguments)
+            with cache.within(self.config.get("cache_dir")):
+                return component(**arguments)
         except _Located:
             # A network that a method made.
             raise

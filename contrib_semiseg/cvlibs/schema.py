@@ -56,11 +56,15 @@ TOP = {
     "device": Device(),
     "accumulate_steps": _COUNT,
     "image_interval": Range(0, integer=True),
+    "cache_dir": Text(optional=True),
 }
 TEST_CONFIG = {
     "is_slide": check.BOOL,
     "crop_size": check.SIZE,
     "stride": check.SIZE,
+    "border": OneOf("move", "cut"),
+    "sum_softmax": check.BOOL,
+    "center_crop": check.BOOL,
     "aug_eval": check.BOOL,
     "scales": None,
     "flip_horizontal": check.BOOL,
@@ -178,14 +182,18 @@ class _Checker:
         if how == "one":
             self.component(where, kind)
             return
-        wanted = list if how == "list" else dict
-        if not isinstance(value, wanted):
-            what = "a list" if how == "list" else "named sections"
+        wanted, what = {"list": (list, "a list"),
+                        "map": (dict, "named sections"),
+                        "lists": (dict, "named lists")}[how]
+        # The builder tells a component by its `type`, so no name may be that.
+        if not isinstance(value, wanted) or "type" in value:
             raise self.config.error(where, "is not allowed; allowed: "
                                     f"{what} of components with a type")
-        keys = range(len(value)) if how == "list" else value
-        for key in keys:
-            self.component(f"{where}.{key}", kind)
+        for key in range(len(value)) if how == "list" else value:
+            if how == "lists":
+                self.nested(f"{where}.{key}", value[key], kind, "list")
+            else:
+                self.component(f"{where}.{key}", kind)
 
     def unnamed(self, where, value):
         """Components in an argument that NESTED does not list."""
@@ -293,19 +301,41 @@ def _check_shared(config):
                            "for example num_classes: 21")
 
 
+def _served(config, section, stream):
+    """Keys of a stream's items, as far as the configuration tells."""
+    data = config.tree[section]
+    keys = set(data.get("views") or ["img"])
+    if stream == "labeled":
+        keys.add("label")
+    if stream != "source":
+        keys |= set(data.get("masks") or ())
+    for op in data.get("transforms") or ():
+        keys |= set(getattr(find("transforms", op["type"]), "adds", ()))
+    return keys
+
+
+def _remedy(key):
+    """What would serve an item key: (what is lacking, an example)."""
+    if key.startswith("mask"):
+        return f"masks.{key}", f"masks: {{{key}: {{type: BoxMask}}}}"
+    if key == "valid":
+        return ("a transform that marks padding",
+                "transforms: [{type: PadRandomCrop, crop_size: [64, 64]}]")
+    return f"views.{key}", f"views: {{{key}: [{{type: Normalize}}]}}"
+
+
 def _check_streams(config):
-    """The method's unlabelled inputs must come from somewhere."""
+    """What the method reads must come from somewhere."""
     name = config.get("method.type")
-    needed = [key.split(".", 1)[1]
-              for key in getattr(find("method", name), "requires", ())
-              if key.startswith(("unlabeled.", "source."))]
-    section = config.tree.get("unlabeled_dataset")
-    if needed and section is None:
-        raise config.error("unlabeled_dataset", "is missing; method.type = "
-                           f"{show(name)} needs it")
-    masks = (section or {}).get("masks") or {}
-    if "mask" in needed and "mask" not in masks:
-        raise config.error(
-            "unlabeled_dataset", f"lacks masks.mask, which method.type = "
-            f"{show(name)} needs; for example masks: "
-            "{mask: {type: BoxMask}}")
+    for needed in getattr(find("method", name), "requires", ()):
+        stream, key = needed.split(".", 1)
+        section = ("train_dataset" if stream == "labeled" else
+                   "unlabeled_dataset")
+        if config.tree.get(section) is None:
+            raise config.error(section, "is missing; method.type = "
+                               f"{show(name)} needs it")
+        if key not in _served(config, section, stream):
+            lacking, example = _remedy(key)
+            raise config.error(
+                section, f"lacks {lacking}, which method.type = {show(name)} "
+                f"needs; for example {example}")

@@ -33,10 +33,10 @@ FILLED = {
                "criterion": "the section loss"},
     "lr_scheduler": {"total_steps": "iters or epochs"},
 }
-# Arguments that hold components: (kind, how many).
+# Arguments that hold components: (kind, how many); "lists": named lists.
 NESTED = {"backbone": ("backbone", "one"), "transforms":
            ("transforms", "list"), "losses": ("losses", "list"),
-           "masks": ("masks", "map")}
+           "masks": ("masks", "map"), "views": ("transforms", "lists")}
 
 
 def _registries(kind):

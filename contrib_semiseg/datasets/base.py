@@ -4,12 +4,13 @@
 
 import contextlib
 import os
+import zlib
 from typing import NamedTuple, Optional
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError, DataError
 from contrib_semiseg.transforms import pipeline
 
 SECTIONS = {
@@ -120,32 +121,56 @@ class SegDataset:
             0..num_classes - 1 and ignore_index.
         class_names (list of str, optional): one per class.
         palette (optional): RGB per class, [num_classes][3].
+        views (dict, optional): name -> built transforms of that view, for
+            "unlabeled" alone. Each works on a copy of what `transforms`
+            leave and draws from a generator of its own.
         masks (dict, optional): name -> built mask type, drawn for each item.
         same_image_mix (bool): for the engine: the second unlabelled batch
             shows the images of the first.
+        joint_order (bool): for the engine: all streams share one order.
 
-    Raises: DataError, if there are no rows or files are missing.
+    Raises: DataError, if there are no rows or files are missing; ConfigError
+        or ArgumentError for views or transforms that cannot work.
     """
 
     def __init__(self, *, rows, where, transforms, role, num_classes,
-                 ignore_index=255, class_names=None, palette=None, masks=None,
-                 same_image_mix=False):
+                 ignore_index=255, class_names=None, palette=None, views=None,
+                 masks=None, same_image_mix=False, joint_order=False):
         self.role, self.transforms = role, list(transforms or [])
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.class_names = list(class_names or
                                 (f"class {i}" for i in range(num_classes)))
         self.palette = None if palette is None else np.asarray(
             palette, np.uint8).reshape(-1, 3)
-        self.masks = dict(masks or {})
-        self.same_image_mix = same_image_mix
+        self.views, self.masks = dict(views or {}), dict(masks or {})
+        self.same_image_mix, self.joint_order = same_image_mix, joint_order
         if role == "unlabeled":
             rows = [row._replace(mask=None) for row in rows]
         self.rows = rows
         self._section = SECTIONS[role]
+        self._check_views()
         self._check_rows(where)
         self._foreign = np.ones(256, dtype=bool)
         self._foreign[:num_classes] = False
         self._foreign[ignore_index] = False
+
+    def _check_views(self):
+        if self.views and self.role != "unlabeled":
+            raise ArgumentError("views", list(self.views), "null; only "
+                                "unlabeled_dataset has views")
+        taken = {"label", "valid", *self.masks} & set(self.views)
+        if taken:
+            raise ArgumentError("views", list(self.views), "names other than "
+                                f"{', '.join(sorted(taken))}")
+        pipeline.check_order(self.transforms, f"{self._section}.transforms")
+        where = f"{self._section}.views"
+        normalises = {name: pipeline.check_order([*self.transforms, *ops],
+                                                 f"{where}.{name}")
+                      for name, ops in self.views.items()}
+        raw = [name for name, does in normalises.items() if not does]
+        if 0 < len(raw) < len(normalises):
+            raise ConfigError(f"{where}.{raw[0]} lacks Normalize, which other "
+                              "views have; allowed: all of them or none")
 
     def _check_rows(self, where):
         where = f"{self._section}.{where}"
@@ -228,28 +253,60 @@ class SegDataset:
             problems.append(str(error))
         return problems, counts
 
-    def item(self, index, rng, masks=True):
+    def item(self, index, rng, masks=True, views=None):
         """Read and transform one image with the draws of `rng`.
 
         Args:
             index (int): the image.
             rng (np.random.Generator): of this item alone.
             masks (bool): draw `self.masks` too.
-        Returns: dict of arrays: img float32 [3, H, W] (a view, not
-            contiguous), label int64 [H, W] if there are masks, valid bool
-            [H, W] if a transform pads, and the drawn `masks`.
+            views (collection of str, optional): those of `self.views` that
+                are wanted; leaving some out changes nothing else. None: all.
+        Returns: dict of arrays: img, or instead each view, float32 [3, H, W]
+            (a strided view of memory, not contiguous), label int64 [H, W] if
+            there are masks, valid bool [H, W] if a transform pads, and the
+            drawn `masks`.
+        Raises: ConfigError, if a view moves pixels.
         """
         image, label = self.read(index)
         data = {"img": image, "trans_info": [], "gt_fields": [], "rng": rng}
         if label is not None:
             data.update(label=label, gt_fields=["label"])
         data = pipeline.run(self.transforms, data)
-        out = {"img": data["img"].astype(np.float32, copy=False)
-               .transpose(2, 0, 1)}
+        image = data["img"]
+        if self.views:
+            out = self._views(image, int(rng.integers(2**63)), views)
+        else:
+            out = {"img": _to_chw(image)}
         if label is not None:
             out["label"] = data["label"].astype(np.int64)
         if "valid" in data:
-            out["valid"] = data["valid"]
+            out["valid"] = data["valid"] == 1
         for name, draw in self.masks.items() if masks else ():
-            out[name] = draw(rng, *data["img"].shape[:2])
+            out[name] = draw(rng, *image.shape[:2])
         return out
+
+    def _views(self, image, seed, wanted):
+        """The views of an image [H, W, 3]: name -> float32 [3, H, W].
+
+        A view's draws are a function of `seed` and its name.
+        """
+        out = {}
+        for name, ops in self.views.items():
+            if wanted is not None and name not in wanted:
+                continue
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            view = pipeline.run(ops, {"img": image.copy(), "trans_info": [],
+                                      "gt_fields": [], "rng": rng})["img"]
+            if view.shape != image.shape:
+                raise ConfigError(
+                    f"{self._section}.views.{name} makes {view.shape[1]} x "
+                    f"{view.shape[0]} (w x h) of {image.shape[1]} x "
+                    f"{image.shape[0]}; put what moves pixels into "
+                    f"{self._section}.transforms")
+            out[name] = _to_chw(view)
+        return out
+
+
+def _to_chw(image):
+    return image.astype(np.float32, copy=False).transpose(2, 0, 1)

@@ -86,7 +86,9 @@ class ListDataset(SegDataset):
 
     Args:
         dataset_root (str): the folder that all paths are relative to.
-        list_file (str, optional): relative to it, or a path as it is.
+        list_file (str, optional): relative to it, or a path as it is;
+            "{split}" in it stands for `split`.
+        split (str, optional): stated once at the top of the config.
         image_dir, mask_dir (str, optional): folders; a mask that the list
             does not name has the image's name in `mask_dir`.
         image_suffix (str, optional): put after the ids, e.g. ".jpg".
@@ -101,6 +103,7 @@ class ListDataset(SegDataset):
                  role: check.OneOf(*SECTIONS),
                  num_classes: check.Range(1, 255, integer=True),
                  list_file: check.Text(optional=True) = None,
+                 split: check.Text(optional=True) = None,
                  image_dir: check.Text(optional=True) = None,
                  mask_dir: check.Text(optional=True) = None,
                  image_suffix: check.Text() = "",
@@ -109,8 +112,9 @@ class ListDataset(SegDataset):
                  class_names: check.ListOf(check.Text(), optional=True) = None,
                  palette: check.ListOf(check.ListOf(
                      check.Range(0, 255, integer=True), 3),
-                                       optional=True) = None, masks=None,
-                 same_image_mix: check.BOOL = False):
+                                       optional=True) = None, views=None,
+                 masks=None, same_image_mix: check.BOOL = False,
+                 joint_order: check.BOOL = False):
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
@@ -118,6 +122,12 @@ class ListDataset(SegDataset):
             raise DataError(f"{section}.dataset_root = {dataset_root}: there "
                             "is no such folder")
         if list_file is not None:
+            if "{split}" in list_file:
+                if split is None:
+                    raise ArgumentError(
+                        "list_file", list_file, "a path; {split} in it needs "
+                        "split at the top of the config")
+                list_file = list_file.replace("{split}", split)
             where = f"list_file = {list_file}"
             path = find_list(dataset_root, list_file, f"{section}.list_file")
             rows = [self._row(fields, image_dir, image_suffix)
@@ -136,8 +146,9 @@ class ListDataset(SegDataset):
         super().__init__(rows=rows, where=where, transforms=transforms,
                          role=role, num_classes=num_classes,
                          ignore_index=ignore_index, class_names=class_names,
-                         palette=palette, masks=masks,
-                         same_image_mix=same_image_mix)
+                         palette=palette, views=views, masks=masks,
+                         same_image_mix=same_image_mix,
+                         joint_order=joint_order)
 
     def _row(self, fields, image_dir, image_suffix):
         mask_dir, mask_suffix = self._mask
@@ -183,8 +194,9 @@ class Dataset(SegDataset):
                  separator: check.Text() = " ", transforms=None,
                  img_channels: check.OneOf(3) = 3,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
-                 edge: check.OneOf(False) = False, masks=None,
-                 same_image_mix: check.BOOL = False):
+                 edge: check.OneOf(False) = False, views=None, masks=None,
+                 same_image_mix: check.BOOL = False,
+                 joint_order: check.BOOL = False):
         section, key = SECTIONS[role], f"{mode}_path"
         listed = dict(train=train_path, val=val_path, test=test_path)[mode]
         if listed is None:
@@ -200,4 +212,6 @@ class Dataset(SegDataset):
         super().__init__(rows=rows, where=f"{key} = {listed}",
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
-                         masks=masks, same_image_mix=same_image_mix)
+                         views=views, masks=masks,
+                         same_image_mix=same_image_mix,
+                         joint_order=joint_order)

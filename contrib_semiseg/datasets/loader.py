@@ -24,15 +24,16 @@ _PLENTY = 4 << 30  # bytes of shared memory that need no closer look
 class _Items(paddle.io.Dataset):
     """Items by ItemKey; a DataError becomes an item that carries its text."""
 
-    def __init__(self, datasets, seed):
+    def __init__(self, datasets, seed, views):
         super().__init__()
-        self.datasets, self.seed = datasets, seed
+        self.datasets, self.seed, self.views = datasets, seed, views
 
     def __getitem__(self, key):
         rng = item_rng(self.seed, key.stream, key.epoch, key.position)
         try:
             item = self.datasets[key.stream].item(
-                key.index, rng, masks=key.stream != SOURCE)
+                key.index, rng, masks=key.stream != SOURCE,
+                views=self.views[key.stream])
         except UserError as error:
             item = {_ERROR: str(error)}
         except Exception as error:
@@ -115,6 +116,8 @@ class TrainLoader:
         seed (int): seed of the run, for the items' random numbers.
         start_step, total_steps (int): the first step, and one past the last.
         num_workers (int): processes that prepare batches; 0: this one.
+        requires (sequence of str, optional): batch keys as a method names
+            them; views that it does not name are not made. None: all are.
 
     Attributes:
         wait_seconds (float): time spent waiting for batches so far.
@@ -123,8 +126,12 @@ class TrainLoader:
     """
 
     def __init__(self, *, datasets, streams, seed, start_step, total_steps,
-                 num_workers):
-        self.items = _Items({k: datasets[k] for k in streams}, seed)
+                 num_workers, requires=None):
+        pairs = [key.split(".", 1) for key in requires or ()]
+        views = {name: None if requires is None else
+                 [key for stream, key in pairs if stream == name]
+                 for name in streams}
+        self.items = _Items({k: datasets[k] for k in streams}, seed, views)
         self.keys = _StepKeys(dict(streams), start_step, total_steps)
         self.num_workers = num_workers
         self.wait_seconds = 0.0

@@ -34,7 +34,7 @@ def extend_indices(n, length, perm):
         perm: a permutation of range(n).
     Returns: int64 [length]: the first `length` files if there are more; else
         the whole list as often as it fits, then the first of `perm`.
-    Source: CPS card, section 2.7.
+    Source: the CPS release.
     """
     if length < n:
         return np.arange(length)
@@ -46,12 +46,32 @@ def epoch_counts(total, ratio, batch):
     """Counts of an epoch when 1 of `ratio` of `total` images is labelled.
 
     Returns: (labelled, unlabelled, items of an epoch, iterations of an epoch)
-    Source: CPS card, section 2.7.
+    Source: the CPS release.
     """
     labeled = total // ratio
     unlabeled = total - labeled
     length = max(labeled, unlabeled)
     return labeled, unlabeled, length, length // batch
+
+
+def repeat_indices(n, length):
+    """Repeat a list of `n` files and cut it: int64 [length].
+
+    Source: the UniMatch release (loaders).
+    """
+    return np.arange(length) % n
+
+
+def rank_places(length, world, rank):
+    """Places of an epoch that one of `world` processes gets, dealt in turn.
+
+    Every process gets as many; a place p past the end stands for the item
+    p - length once more.
+
+    Returns: int64 [ceil(length / world)], `rank` first.
+    Source: the UniMatch release (loaders).
+    """
+    return np.arange(-(-length // world)) * world + rank
 
 
 def _generator(*key):
@@ -80,17 +100,22 @@ class Stream:
         fixed_order (bool): every epoch in the order of the first one.
         order (str, optional): take the order of the stream of that name (the
             items' random numbers stay apart). None: this stream's own.
+        joint (bool): the list is repeated and cut, the order is that of the
+            places, and items are dealt to the ranks one by one: streams of
+            one length and `order` have the same places in every batch.
 
     Raises: DataError, if an epoch has less items than a batch.
     """
 
     def __init__(self, *, n, length, batch, seed, name, world=1, rank=0,
-                 fixed_order=False, order=None):
+                 fixed_order=False, order=None, joint=False):
         self.n, self.length, self.batch = n, length, batch
         self.seed, self.name, self.world, self.rank = seed, name, world, rank
         self.fixed_order = fixed_order
         self.order_name = name if order is None else order
-        self.iters_per_epoch = length // (batch * world)
+        self._places = rank_places(length, world, rank) if joint else None
+        self.iters_per_epoch = (length // (batch * world) if not joint else
+                                len(self._places) // batch)
         if self.iters_per_epoch < 1:
             whole = (f"{batch} on each of {world} processes" if world > 1 else
                      f"{batch}")
@@ -104,42 +129,62 @@ class Stream:
         epoch = 0 if self.fixed_order else epoch
         if epoch not in self._orders:
             rng = _generator(self.seed, "order", self.order_name, epoch)
-            indices = extend_indices(self.n, self.length,
-                                     rng.permutation(self.n))
-            self._orders = {epoch: rng.permutation(indices)}
+            if self._places is not None:
+                order = repeat_indices(self.n, self.length)[
+                    rng.permutation(self.length)]
+            else:
+                order = rng.permutation(extend_indices(
+                    self.n, self.length, rng.permutation(self.n)))
+            self._orders = {epoch: order}
         return self._orders[epoch]
 
     def keys(self, step):
         """The ItemKeys of this process' batch at a step (from 0)."""
         epoch, i = divmod(step, self.iters_per_epoch)
-        start = (i * self.world + self.rank) * self.batch
-        order = self.order(epoch)
-        return [ItemKey(self.name, epoch, p, int(order[p]))
-                for p in range(start, start + self.batch)]
+        order, start = self.order(epoch), i * self.batch
+        if self._places is not None:
+            places = self._places[start:start + self.batch].tolist()
+        else:
+            start = start * self.world + self.rank * self.batch
+            places = range(start, start + self.batch)
+        # A place past the end repeats an image with other draws.
+        return [ItemKey(self.name, epoch, p, int(order[p % self.length]))
+                for p in places]
 
 
 def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
-                     same_image_mix=False, world=1, rank=0):
-    """The streams of a run, all as long as the larger of the two lists.
+                     same_image_mix=False, joint_order=False, world=1, rank=0):
+    """The streams of a run, all of one length.
+
+    That is the longer of the two lists; with `joint_order` it is the
+    unlabelled one, as long as there is one.
 
     Args:
         labeled, unlabeled (int, int or None): images of each list; None: no
             unlabelled stream.
         batch (int): items of each stream in a batch of ONE process.
         source (bool): a second unlabelled stream, with an order of its own.
-        same_image_mix (bool): it shows the images of the first instead, and
-            both repeat their first epoch's order (CPS card, 7.1-b).
+        same_image_mix (bool): it shows the images of the first instead.
+            Without `joint_order` both then repeat their first epoch's order
+            (the CPS release).
+        joint_order (bool): labelled and unlabelled images are shuffled
+            together: image i of the unlabelled list always stands beside
+            image i mod `labeled` of the labelled one (the UniMatch
+            release).
         seed, world, rank: see `Stream`.
     Returns: dict name -> Stream, with equal `iters_per_epoch`.
     """
-    length = max(labeled, unlabeled or 0)
-    shared = dict(length=length, batch=batch, seed=seed, world=world, rank=rank)
-    streams = {LABELED: Stream(n=labeled, name=LABELED, **shared)}
+    joint = joint_order and unlabeled is not None
+    fixed = same_image_mix and not joint
+    shared = dict(length=unlabeled if joint else max(labeled, unlabeled or 0),
+                  batch=batch, seed=seed, world=world, rank=rank, joint=joint)
+    streams = {LABELED: Stream(n=labeled, name=LABELED,
+                               order=UNLABELED if joint else None, **shared)}
     if unlabeled is not None:
         streams[UNLABELED] = Stream(n=unlabeled, name=UNLABELED,
-                                    fixed_order=same_image_mix, **shared)
+                                    fixed_order=fixed, **shared)
         if source:
             streams[SOURCE] = Stream(
-                n=unlabeled, name=SOURCE, fixed_order=same_image_mix,
+                n=unlabeled, name=SOURCE, fixed_order=fixed,
                 order=UNLABELED if same_image_mix else None, **shared)
     return streams

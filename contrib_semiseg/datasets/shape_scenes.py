@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs import check, manager
+from contrib_semiseg.cvlibs.cache import home
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
 from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
 from contrib_semiseg.datasets.scene_painter import (
@@ -18,12 +19,6 @@ from contrib_semiseg.datasets.scene_painter import (
     VERSION,
     paint,
 )
-
-
-def home():
-    """The project's folder for generated files (SEMISEG_HOME, else ~)."""
-    return Path(os.environ.get("SEMISEG_HOME") or
-                Path.home() / ".cache" / "contrib_semiseg")
 
 
 def _write_png(path, array, palette=None):
@@ -90,7 +85,8 @@ class ShapeScenes(SegDataset):
         size (list of int): (width, height) of the square scenes, pixels.
         data_seed (int): another one gives other scenes.
         cache_dir (str, optional): where the folder of scenes is kept; null:
-            SEMISEG_HOME, else ~/.cache/contrib_semiseg.
+            the configuration's cache_dir, else SEMISEG_HOME, else
+            ~/.cache/contrib_semiseg.
         The others: see `SegDataset`.
     """
 
@@ -104,10 +100,11 @@ class ShapeScenes(SegDataset):
                  size: check.SIZE = (96, 96),
                  data_seed: check.Range(0, integer=True) = 0,
                  cache_dir: check.Text(optional=True) = None,
-                 transforms=None, masks=None,
+                 transforms=None, views=None, masks=None,
                  num_classes: check.OneOf(8) = 8,
                  ignore_index: check.OneOf(255) = 255,
-                 same_image_mix: check.BOOL = False):
+                 same_image_mix: check.BOOL = False,
+                 joint_order: check.BOOL = False):
         if size[0] != size[1]:
             raise ArgumentError("size", size, "two equal numbers")
         start, stop = {"labeled": (0, labeled), "val": (0, val),
@@ -121,4 +118,6 @@ class ShapeScenes(SegDataset):
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
                          class_names=CLASS_NAMES, palette=PALETTE,
-                         masks=masks, same_image_mix=same_image_mix)
+                         views=views, masks=masks,
+                         same_image_mix=same_image_mix,
+                         joint_order=joint_order)

@@ -57,6 +57,8 @@ def evaluate(inferencer, dataset, *, rank=0, world=1, reduce=None,
              workers=1):
     """Evaluate on a data set, at the size of its labels.
 
+    Where the inferencer has a `center_crop`, that part of each is all.
+
     Args:
         inferencer (Inferencer): image to class map.
         dataset (SegDataset): a validation set; every image needs its mask.
@@ -80,6 +82,7 @@ def evaluate(inferencer, dataset, *, rank=0, world=1, reduce=None,
         if label is None:
             raise DataError(f"{dataset.name(index)} has no mask; the "
                             "validation set needs one for each image")
+        image, label = map(inferencer.evaluated, (image, label))
         pred, _ = inferencer(image, label.shape)
         matrix += confusion(pred, label, classes, dataset.ignore_index)
     if reduce is not None:

@@ -61,11 +61,13 @@ def merge_options(section, given):
     """
     options = dict(section or {})
     options.update({k: v for k, v in given.items() if v is not None})
-    needs = dict(crop_size="is_slide", stride="is_slide", scales="aug_eval",
-                 flip_horizontal="aug_eval", flip_vertical="aug_eval")
-    for name, switch in needs.items():
-        if given.get(name) and not options.get(switch):
-            raise ConfigError(f"--{name} has no effect without --{switch}")
+    needs = dict(crop_size=("is_slide", "center_crop"), stride=("is_slide",),
+                 border=("is_slide",), scales=("aug_eval",),
+                 flip_horizontal=("aug_eval",), flip_vertical=("aug_eval",))
+    for name, switches in needs.items():
+        if given.get(name) and not any(options.get(s) for s in switches):
+            raise ConfigError(f"--{name} has no effect without "
+                              f"{' or '.join(f'--{s}' for s in switches)}")
     return options
 
 
@@ -89,9 +91,15 @@ class Inferencer:
             numpy; see `eager_forward` and `onnx_engine.choose_engine`.
         transforms (list): built transforms of the validation set.
         is_slide (bool): cut the image into overlapping windows.
-        crop_size (list, optional): window (w, h) in pixels; with is_slide.
+        crop_size (list, optional): window (w, h) in pixels, of is_slide or
+            center_crop.
         stride (list, optional): step of the windows (w, h) in pixels, at
-            most `crop_size`; default two thirds of it.
+            most `crop_size`; default two thirds of it, rounded up.
+        border (str): "move": the last window is moved back to end at the
+            border of the image; "cut": the border cuts the windows.
+        sum_softmax (bool): sum the probabilities of windows, flips and
+            scales instead of their logits.
+        center_crop (bool): scores are of the middle alone: see `evaluated`.
         aug_eval (bool): sum over `scales` and the flips; without it they
             have no effect.
         scales (float|list): factors on the size of the image, > 0.
@@ -104,6 +112,9 @@ class Inferencer:
     @check.arguments
     def __init__(self, *, forward, transforms=(), is_slide: check.BOOL = False,
                  crop_size: _SIZE = None, stride: _SIZE = None,
+                 border: check.OneOf("move", "cut") = "move",
+                 sum_softmax: check.BOOL = False,
+                 center_crop: check.BOOL = False,
                  aug_eval: check.BOOL = False, scales=1.0,
                  flip_horizontal: check.BOOL = False,
                  flip_vertical: check.BOOL = False,
@@ -111,9 +122,13 @@ class Inferencer:
         scales = [scales] if isinstance(scales, numbers.Real) else scales
         if not check.ListOf(_SCALE).accepts(scales) or not scales:
             raise ArgumentError("scales", scales, "numbers greater than 0")
-        if is_slide and crop_size is None:
-            raise ArgumentError("crop_size", None,
-                                "[width, height] where is_slide is true")
+        if is_slide and center_crop:
+            raise ArgumentError("center_crop", True,
+                                "false where is_slide is true")
+        if (is_slide or center_crop) and crop_size is None:
+            raise ArgumentError(
+                "crop_size", None, "[width, height] where "
+                f"{'is_slide' if is_slide else 'center_crop'} is true")
         if is_slide and stride is not None and (
                 stride[0] > crop_size[0] or stride[1] > crop_size[1]):
             raise ArgumentError("stride", stride,
@@ -122,10 +137,12 @@ class Inferencer:
         first = next((i for i, op in enumerate(transforms)
                       if type(op).__name__ == "Normalize"), len(transforms))
         self._before, self._after = transforms[:first], transforms[first:]
+        self._center = tuple(crop_size) if center_crop else None
         self._scales = tuple(scales) if aug_eval else (1.0,)
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
+            border=border, sum_softmax=sum_softmax,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)
@@ -147,11 +164,18 @@ class Inferencer:
                           tuple(out_size or image.shape[:2]))
         return sliding_window.argmax(maps), maps
 
+    def evaluated(self, array):
+        """The part of an image or mask [h, w, ...] that scores are of."""
+        if self._center is None:
+            return array
+        return sliding_window.center(array, self._center)
+
     def first_input(self, image):
         """What the network gets first for an image: float32 [1, 3, h, w]."""
         canvas, boxes, _ = sliding_window.windows(
             self._prepare(image)["img"], self._normalize,
-            self._options["crop_size"], self._options["stride"])
+            self._options["crop_size"], self._options["stride"],
+            self._options["border"])
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])

@@ -6,7 +6,8 @@ Everything here is numpy. `forward` maps float32 [N, 3, h, w] to the logits
 float32 [N, C, h, w]; `normalize` maps a raw image [h, w, 3] (RGB, 0..255) to
 float32 [3, h, w].
 Source: CPS (CVPR 2021), the evaluation of its release: the logits of
-overlapping windows, flips and scales are summed, never averaged.
+overlapping windows, flips and scales are summed, never averaged; of cut
+windows and summed probabilities: the UniMatch release.
 """
 
 import itertools
@@ -28,6 +29,24 @@ def starts(size, crop, stride):
     """
     count = math.ceil((size - crop) / stride) + 1
     return [min(i * stride, size - crop) for i in range(count)]
+
+
+def softmax(logits):
+    """Probabilities float32 [N, C, h, w] over the C of logits."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def center(array, crop_size):
+    """The middle (w, h) of an array [H, W, ...]; a shorter axis stays whole.
+
+    Of an odd rest the smaller half is cut off at the top and left.
+    """
+    cuts = []
+    for size, crop in zip(array.shape, crop_size[::-1]):
+        start = max(0, size - crop) // 2
+        cuts.append(slice(start, start + crop))
+    return array[tuple(cuts)]
 
 
 def flip_axes(horizontal, vertical):
@@ -71,7 +90,7 @@ def _margins(size, least):
     return [(lack // 2, lack - lack // 2) for lack in lacks]
 
 
-def windows(image, normalize, crop_size=None, stride=None):
+def windows(image, normalize, crop_size=None, stride=None, border="move"):
     """The inputs of the network for one raw image.
 
     Args:
@@ -79,6 +98,10 @@ def windows(image, normalize, crop_size=None, stride=None):
         normalize (callable): see the module.
         crop_size (tuple, optional): (w, h) in pixels; None = whole image.
         stride (tuple, optional): (w, h) in pixels.
+        border (str): "move": the last window is moved back to end at the
+            border, and a small image is padded; "cut": windows start at
+            every multiple of the stride and the border cuts them, however
+            little is left.
 
     Returns: (canvas, boxes, margins): float32 [3, H, W] normalised and
         padded; (top, left, height, width) of each window in it; and the
@@ -88,6 +111,14 @@ def windows(image, normalize, crop_size=None, stride=None):
     if crop_size is None:
         return normalize(image), [(0, 0, *size)], [(0, 0), (0, 0)]
     crop = (crop_size[1], crop_size[0])
+    stride = stride or default_stride(crop_size)
+    if border == "cut":
+        places = itertools.product(range(0, size[0], stride[1]),
+                                   range(0, size[1], stride[0]))
+        return normalize(image), [
+            (top, left, min(crop[0], size[0] - top),
+             min(crop[1], size[1] - left)) for top, left in places
+        ], [(0, 0), (0, 0)]
     margins = _margins(size, crop)
     padded = any(map(any, margins))
     if size[0] <= crop[0] and size[1] <= crop[1]:
@@ -99,36 +130,46 @@ def windows(image, normalize, crop_size=None, stride=None):
     if padded:
         image = np.pad(image, margins + [(0, 0)])
     canvas = normalize(image)
-    stride = stride or default_stride(crop_size)
     rows = starts(image.shape[0], crop[0], stride[1])
     columns = starts(image.shape[1], crop[1], stride[0])
     return canvas, [(top, left, *crop) for top, left in
                     itertools.product(rows, columns)], margins
 
 
+def _groups(passes, batch):
+    """Cut (box, axes) pairs into lists of at most `batch`, of equal size."""
+    for _, run in itertools.groupby(passes, lambda one: one[0][2:]):
+        run = list(run)
+        for first in range(0, len(run), batch):
+            yield run[first:first + batch]
+
+
 def score(image, forward, normalize, *, crop_size=None, stride=None,
-          flips=((),), batch=1):
+          border="move", sum_softmax=False, flips=((),), batch=1):
     """Sum of the logits of all windows and flips at one scale.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride: see `windows`.
+        image, normalize, crop_size, stride, border: see `windows`.
         forward (callable): see the module.
+        sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
-        batch (int): windows per forward pass.
+        batch (int): windows of one size per forward pass.
 
     Returns: float32 [C, h, w] at the size of `image`.
     """
-    canvas, boxes, margins = windows(image, normalize, crop_size, stride)
+    canvas, boxes, margins = windows(image, normalize, crop_size, stride,
+                                     border)
     passes = list(itertools.product(boxes, flips))
     total = None
-    for first in range(0, len(passes), batch):
-        group = passes[first:first + batch]
+    for group in _groups(passes, batch):
         logits = forward(np.stack([
             np.flip(canvas[:, top:top + h, left:left + w], axes)
             for (top, left, h, w), axes in group]))
+        if sum_softmax:
+            logits = softmax(logits)
         for ((top, left, h, w), axes), part in zip(group, logits):
             part = np.flip(part, axes)
             if total is None and len(passes) == 1:

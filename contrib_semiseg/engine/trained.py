@@ -24,8 +24,9 @@ from contrib_semiseg.engine.onnx_engine import ENGINES, choose_engine
 
 # Where a folder may keep the weights: a network's own, or that of a run.
 WEIGHTS = ("model.pdparams", os.path.join("best_model", "model.pdparams"))
-_TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales",
-               "flip_horizontal", "flip_vertical")
+_TEST_FLAGS = ("is_slide", "crop_size", "stride", "border", "sum_softmax",
+               "center_crop", "aug_eval", "scales", "flip_horizontal",
+               "flip_vertical")
 
 
 def add_options(parser):
@@ -46,6 +47,11 @@ def add_options(parser):
         help="size of a window in pixels")
     add("--stride", nargs=2, type=int, metavar=("W", "H"),
         help="step of the windows in pixels (default: 2/3 of crop_size)")
+    add("--border", choices=("move", "cut"),
+        help="the last windows are moved back to end at the border, or cut "
+        "by it (default: move)")
+    cli.add_switch(parser, "--sum_softmax",
+                   "sum probabilities instead of logits")
     parser.add_argument("--aug_eval", "--aug_pred", action="store_const",
                         const=True, help="sum over --scales and the flips")
     add("--scales", nargs="+", type=float, metavar="S",
@@ -73,7 +79,7 @@ def open_config(args, need):
     config = Config.load(args.config, args.opts, flags)
     schema.check_config(config, need)
     options = merge_options(config.get("test_config"), {
-        name: getattr(args, name) for name in _TEST_FLAGS})
+        name: getattr(args, name, None) for name in _TEST_FLAGS})
     cli.select_device(config.get("device"))
     return config, options
 

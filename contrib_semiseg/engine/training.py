@@ -20,9 +20,9 @@ from contrib_semiseg.engine.inference import Inferencer, eager_forward
 from contrib_semiseg.engine.trainer import Trainer, seed_step
 
 # Keys in which a resumed run may differ from the one that it goes on with.
-FREE_KEYS = {"device", "do_eval", "image_interval", "keep_checkpoint_max",
-             "log_iters", "num_workers", "save_dir", "save_interval",
-             "test_config", "use_vdl", "val_dataset"}
+FREE_KEYS = {"cache_dir", "device", "do_eval", "image_interval",
+             "keep_checkpoint_max", "log_iters", "num_workers", "save_dir",
+             "save_interval", "test_config", "use_vdl", "val_dataset"}
 
 
 @dataclasses.dataclass
@@ -32,7 +32,8 @@ class RunOptions:
     Attributes:
         batch_size (int): images of each stream per process and step.
         iters, epochs (int): length of the run; one of them. An epoch shows
-            the larger of the two image sets once.
+            the larger of the two image sets once, or with joint_order the
+            unlabelled one.
         save_dir (str): folder of the run.
         log_iters, save_interval (int): steps between lines and checkpoints.
         keep_checkpoint_max (int): checkpoints that stay.
@@ -96,7 +97,8 @@ def make_streams(datasets, run):
         unlabeled=None if unlabeled is None else len(unlabeled),
         source="source" in datasets, world=distributed.world(),
         rank=distributed.rank(),
-        same_image_mix=getattr(unlabeled, "same_image_mix", False))
+        same_image_mix=getattr(unlabeled, "same_image_mix", False),
+        joint_order=getattr(unlabeled, "joint_order", False))
 
 
 def make_evaluate(builder):
@@ -202,7 +204,8 @@ def train(config, resume=None):
     loader = TrainLoader(
         datasets=datasets, streams=streams, seed=run.seed,
         start_step=start * run.accumulate_steps,
-        total_steps=total * run.accumulate_steps, num_workers=run.num_workers)
+        total_steps=total * run.accumulate_steps,
+        num_workers=run.num_workers, requires=method.requires)
     trainer.fit(loader, start)
     return saver.scores or {}
 

@@ -2,13 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random box masks for CutMix: draws, boxes and masks, one after the other.
 
-Source: CPS card, section 2.5 (the mask generator of the authors' release).
+Source: the mask generator of the CPS release;
+of `RatioBoxMask`: the CutMix box of the UniMatch release.
 """
+
+import itertools
+import math
 
 import numpy as np
 
 from contrib_semiseg.cvlibs import check, manager
-from contrib_semiseg.cvlibs.errors import ArgumentError
+from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
+
+# Even the largest box of the default fits in one of about 20 attempts.
+_MOST_ATTEMPTS = 10000
 
 
 def draw_boxes(rng, n, n_boxes, *, fixed_aspect=False):
@@ -101,4 +108,87 @@ class BoxMask:
         """Draw one mask: uint8 [1, height, width]."""
         boxes = boxes_from_draws(*draw_boxes(rng, 1, self.n_boxes), height,
                                  width, low=self.min_area, high=self.max_area)
+        return boxes_to_mask(boxes, height, width)[0]
+
+
+def draw_ratio_boxes(rng, height, width, low, high):
+    """Draw attempts at a box without end: (ratio, left, top).
+
+    Args:
+        rng (np.random.Generator): the only source of randomness.
+        height, width (int): of the image, pixels.
+        low, high (float): ends of the uniform ratio height / width.
+    """
+    while True:
+        yield (rng.uniform(low, high), int(rng.integers(width)),
+               int(rng.integers(height)))
+
+
+def fit_ratio_box(area, attempts, height, width):
+    """The box of the first attempt that lies inside the image.
+
+    Args:
+        area (float): of the box, pixels; sides are rounded down.
+        attempts (iterable): (ratio height / width, left, top), the corner
+            in pixels; no more are taken than needed.
+        height, width (int): of the image, pixels.
+    Returns: (top, left, height, width) in pixels, or None if no attempt
+        fits.
+    """
+    for ratio, left, top in attempts:
+        wide, tall = int(math.sqrt(area / ratio)), int(math.sqrt(area * ratio))
+        if left + wide <= width and top + tall <= height:
+            return top, left, tall, wide
+    return None
+
+
+@manager.register(manager.MASKS)
+class RatioBoxMask:
+    """A mask of one random box, or of none.
+
+    The area is drawn once; ratio and corner are drawn again until the box
+    lies inside, so that the boxes kept are smaller and taller than drawn.
+
+    Args:
+        prob (float): of a box, in [0, 1].
+        min_area, max_area (float): ends of the uniform share of the image.
+        min_ratio, max_ratio (float): ends of the uniform height / width.
+    """
+
+    @check.arguments
+    def __init__(self, *, prob: check.PROBABILITY = 0.5,
+                 min_area: check.PROBABILITY = 0.02,
+                 max_area: check.PROBABILITY = 0.4,
+                 min_ratio: check.Range(0, exclude_low=True) = 0.3,
+                 max_ratio: check.Range(0, exclude_low=True) = 1 / 0.3):
+        for name, low, high in (("area", min_area, max_area),
+                                ("ratio", min_ratio, max_ratio)):
+            if low > high:
+                raise ArgumentError(f"min_{name}", low,
+                                    f"at most max_{name} = {high}")
+        self.prob = prob
+        self.area, self.ratio = (min_area, max_area), (min_ratio, max_ratio)
+
+    def draw(self, rng, height, width):
+        """Draw a box: (top, left, height, width) in pixels, or None.
+
+        Raises: DataError, if boxes of this area and ratio do not fit.
+        """
+        if rng.random() > self.prob:
+            return None
+        area = rng.uniform(*self.area) * height * width
+        attempts = draw_ratio_boxes(rng, height, width, *self.ratio)
+        box = fit_ratio_box(area, itertools.islice(attempts, _MOST_ATTEMPTS),
+                            height, width)
+        if box is None:
+            raise DataError(
+                f"masks: no box of {area:.0f} pixels fits into {width} x "
+                f"{height} (w x h) with height / width in {self.ratio}; "
+                "lower max_area or widen the ratios")
+        return box
+
+    def __call__(self, rng, height, width):
+        """Draw one mask: uint8 [1, height, width]."""
+        box = self.draw(rng, height, width)
+        boxes = [[]] if box is None else [[box]]
         return boxes_to_mask(boxes, height, width)[0]

@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-from contrib_semiseg.transforms import geometric
+from contrib_semiseg.transforms import color, geometric, intensity
 
-__all__ = ["geometric"]
+__all__ = ["color", "geometric", "intensity"]

@@ -1,16 +1,18 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Mirror, scale, crop and centred padding; each draw apart from its use.
+"""Mirror, scale, crop and padding; each draw apart from its use.
 
-Source: CPS card, section 4 (training transform).
+Source: the CPS release (training transform); of `RandomLongSide` and
+`PadRandomCrop`: the UniMatch release.
 """
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError
-from contrib_semiseg.transforms.pipeline import fields
+from contrib_semiseg.transforms.pipeline import fields, mark_valid
 
 
 @manager.register(manager.TRANSFORMS)
@@ -110,17 +112,108 @@ class RandomCrop:
 
 
 @manager.register(manager.TRANSFORMS)
+class RandomLongSide:
+    """Resize the longer side to a random length, keeping the proportions.
+
+    The length is a uniform integer in [int(L * min_scale),
+    int(L * max_scale)], both included, L being the longer side; the other
+    side follows, rounded half up. The image is smoothed where it shrinks
+    (Pillow's bilinear filter); labels take the nearest pixel.
+
+    Args:
+        min_scale, max_scale (float): factors on the longer side, > 0.
+    """
+
+    eight_bit = True
+
+    @check.arguments
+    def __init__(self, *, min_scale: check.Range(0, exclude_low=True) = 0.5,
+                 max_scale: check.Range(0, exclude_low=True) = 2.0):
+        if min_scale > max_scale:
+            raise ArgumentError("min_scale", min_scale,
+                                f"at most max_scale = {max_scale}")
+        self.min_scale, self.max_scale = min_scale, max_scale
+
+    def draw(self, rng, height, width):
+        """The longer side, pixels, for an image of this size."""
+        side = max(height, width)
+        return int(rng.integers(max(1, int(side * self.min_scale)),
+                                max(1, int(side * self.max_scale)),
+                                endpoint=True))
+
+    def apply(self, data, long_side):
+        sides = data["img"].shape[:2]
+        height, width = (
+            long_side if side == max(sides) else
+            max(1, int(side * long_side / max(sides) + 0.5)) for side in sides)
+        data["img"] = _pil_resize(data["img"], width, height,
+                                  Image.Resampling.BILINEAR)
+        for key in fields(data):
+            data[key] = _pil_resize(data[key], width, height,
+                                    Image.Resampling.NEAREST)
+        return data
+
+    def __call__(self, data):
+        return self.apply(data,
+                          self.draw(data["rng"], *data["img"].shape[:2]))
+
+
+@manager.register(manager.TRANSFORMS)
+class PadRandomCrop:
+    """Pad on the right and at the bottom up to a size, then cut it out.
+
+    The image gets black, so it has to come before Normalize; labels get
+    `ignore_index`, and `valid` becomes 0 where padded. The window starts at
+    a uniform integer in 0..size - crop, both included.
+
+    Args:
+        crop_size (list of int): (width, height) in pixels.
+        ignore_index (int): label value of the padding.
+    """
+
+    eight_bit = True
+    adds = ("valid",)
+
+    @check.arguments
+    def __init__(self, *, crop_size: check.SIZE,
+                 ignore_index: check.Range(0, 255, integer=True) = 255):
+        self.crop_size = tuple(crop_size)
+        self.ignore_index = ignore_index
+
+    def draw(self, rng, height, width):
+        """Top and left of the window for an image of this size."""
+        return tuple(
+            int(rng.integers(0, max(0, size - crop), endpoint=True))
+            for size, crop in zip((height, width), self.crop_size[::-1]))
+
+    def apply(self, data, top, left):
+        width, height = self.crop_size
+        mark_valid(data)
+        lack = [max(0, crop - size) for crop, size in
+                zip((height, width), data["img"].shape[:2])]
+        _pad_all(data, (0, lack[0], 0, lack[1]), self.ignore_index)
+        for key in ["img", *fields(data)]:
+            data[key] = data[key][top:top + height, left:left + width]
+        return data
+
+    def __call__(self, data):
+        return self.apply(data,
+                          *self.draw(data["rng"], *data["img"].shape[:2]))
+
+
+@manager.register(manager.TRANSFORMS)
 class CenterPad:
     """Pad a NORMALISED image to a size, centred; larger images stay.
 
     The image gets 0, the label `ignore_index`; of an odd lack the smaller
-    half is on the top and left. Writes `data["valid"]` [H, W] bool, False
-    where padded.
+    half is on the top and left. `valid` becomes 0 where padded.
 
     Args:
         size (list of int): (width, height) in pixels.
         ignore_index (int): label value of the padding.
     """
+
+    adds = ("valid",)
 
     @check.arguments
     def __init__(self, *, size: check.SIZE,
@@ -132,16 +225,20 @@ class CenterPad:
         height, width = data["img"].shape[:2]
         lack_y = max(0, self.size[1] - height)
         lack_x = max(0, self.size[0] - width)
-        valid = np.ones((height, width), dtype=bool)
-        if lack_y or lack_x:
-            top, left = lack_y // 2, lack_x // 2
-            border = top, lack_y - top, left, lack_x - left
-            data["img"] = _pad(data["img"], border, 0)
-            valid = _pad(valid, border, False)
-            for key in fields(data):
-                data[key] = _pad(data[key], border, self.ignore_index)
-        data["valid"] = valid
+        mark_valid(data)
+        top, left = lack_y // 2, lack_x // 2
+        _pad_all(data, (top, lack_y - top, left, lack_x - left),
+                 self.ignore_index)
         return data
+
+
+def _pad_all(data, border, ignore_index):
+    """Pad image, labels and `valid` by (top, bottom, left, right) pixels."""
+    if not any(border):
+        return
+    values = {"img": 0, "valid": 0}
+    for key in ["img", *fields(data)]:
+        data[key] = _pad(data[key], border, values.get(key, ignore_index))
 
 
 def _pad(array, border, value):
@@ -151,3 +248,7 @@ def _pad(array, border, value):
                    *array.shape[2:]), value, dtype=array.dtype)
     out[top:top + height, left:left + width] = array
     return out
+
+
+def _pil_resize(array, width, height, method):
+    return np.array(Image.fromarray(array).resize((width, height), method))

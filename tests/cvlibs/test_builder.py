@@ -9,7 +9,7 @@ import paddle
 import pytest
 
 import contrib_semiseg.components  # noqa: F401
-from contrib_semiseg.cvlibs import check, manager
+from contrib_semiseg.cvlibs import cache, check, manager
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import ConfigError, DataError
@@ -23,8 +23,8 @@ class Parts:
 
     @check.arguments
     def __init__(self, *, num_classes=0, ignore_index=0, role=None, split="-",
-                 transforms=(), masks=None, level: check.Range(0, 9) = 1,
-                 fail=None):
+                 transforms=(), views=None, masks=None,
+                 level: check.Range(0, 9) = 1, fail=None):
         if fail == "data":
             raise DataError("x.png: broken")
         if fail == "config":
@@ -33,7 +33,7 @@ class Parts:
             raise KeyError(fail)
         self.given = dict(num_classes=num_classes, ignore_index=ignore_index,
                           role=role, split=split, transforms=transforms,
-                          masks=masks, level=level)
+                          views=views, masks=masks, level=level)
 
 
 class Pair(paddle.nn.Layer):
@@ -70,6 +70,19 @@ def test_datasets_get_role_and_shared_values():
         assert type(given["transforms"][0]).__name__ == "Normalize"
         assert type(given["masks"]["mask"]).__name__ == "BoxMask"
     assert made.num_classes == 3 and made.ignore_index == 9
+
+
+def test_views_are_named_lists_of_transforms():
+    section = {"type": "Parts", "views": {"weak": [], "strong": [
+        {"type": "ColorJitter", "hue": 0.1}, {"type": "PadRandomCrop",
+                                              "crop_size": [4, 4]}]}}
+    made = builder(ignore_index=9, train_dataset={"type": "Parts"},
+                   unlabeled_dataset=section, val_dataset=None)
+    views = made.unlabeled_dataset().given["views"]
+    assert views["weak"] == [] and list(views) == ["weak", "strong"]
+    jitter, crop = views["strong"]
+    assert jitter.ranges[3] == (-0.1, 0.1)
+    assert crop.ignore_index == 9
 
 
 def test_what_is_not_stated_keeps_the_default_of_the_constructor():
@@ -171,6 +184,25 @@ def test_errors_of_data_pass():
     made = builder(train_dataset={"type": "Parts", "fail": "data"})
     with pytest.raises(DataError, match="^x.png: broken$"):
         made.train_dataset()
+
+
+def test_components_find_the_cache_of_the_configuration(tmp_path,
+                                                        monkeypatch):
+    seen = []
+
+    class Home(paddle.nn.Layer):
+
+        def __init__(self):
+            super().__init__()
+            seen.append(cache.home())
+
+    monkeypatch.setenv("SEMISEG_HOME", str(tmp_path / "variable"))
+    monkeypatch.setitem(manager.MODELS.components_dict, "Home", Home)
+    for options in ({"cache_dir": str(tmp_path / "key")}, {"cache_dir": None},
+                    {}):
+        builder(model={"type": "Home"}, **options).make_model()
+    assert [p.name for p in seen] == ["key", "variable", "variable"]
+    assert cache.home().name == "variable"
 
 
 def test_building_leaves_the_configuration_alone():

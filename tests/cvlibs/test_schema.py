@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import contrib_semiseg.components  # noqa: F401
-from contrib_semiseg.cvlibs import schema
+from contrib_semiseg.cvlibs import manager, schema
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import ConfigError
 
@@ -76,6 +76,17 @@ def message_of(config, need=schema.TRAIN):
     ["test_config={is_slide: true, crop_size: [64, 64], stride: [42, 42], "
      "aug_eval: true, scales: [0.5, 1], flip_horizontal: true}"],
     ["num_classes=null", "seed=0", "device=gpu:1", "split=null"],
+    ["test_config={is_slide: true, crop_size: [9, 9], border: cut, "
+     "sum_softmax: true, center_crop: false}"],
+    ["unlabeled_dataset.views={img: [{type: ColorJitter, prob: 0.5}, {type: "
+     "RandomGray}, {type: RandomGaussianBlur}, {type: RandomIntensity, ops: "
+     "[hue, blur]}, {type: Normalize}], other: []}",
+     "unlabeled_dataset.transforms=[{type: RandomLongSide}, {type: "
+     "PadRandomCrop, crop_size: [64, 64]}]",
+     "unlabeled_dataset.joint_order=true",
+     "unlabeled_dataset.masks={mask: {type: RatioBoxMask, max_area: 0.3}}"],
+    ["cache_dir=~/cache"],
+    ["cache_dir=null"],
 ])
 def test_accepted(options):
     config = changed(*options)
@@ -101,6 +112,7 @@ def test_accepted(options):
      "gpu:N, auto"),
     ("do_eval='false'", "do_eval = 'false' is not allowed; ..."),
     ("split=8", "split = 8 is not allowed; allowed: a text"),
+    ("cache_dir=8", "cache_dir = 8 is not allowed; allowed: a text or null"),
     ("split='1_8'", "--opts: split = '1_8' is read by no dataset here; "
      "datasets with a split: ... CamVid"),
     ("num_classes=7", "--opts: num_classes = 7 is not allowed; allowed: 8, "
@@ -145,8 +157,29 @@ def test_accepted(options):
     ("train_dataset.transforms.1.type=Normalise", "did you mean 'Normalize'"),
     ("unlabeled_dataset.masks.mask.type=BoxMsk", "--opts: "
      "unlabeled_dataset.masks.mask.type = 'BoxMsk' is unknown; allowed: "
-     "BoxMask; did you mean 'BoxMask'?"),
+     "BoxMask, ... did you mean 'BoxMask'?"),
     ("unlabeled_dataset.masks=[]", "allowed: named sections"),
+    ("unlabeled_dataset.masks={type: {type: BoxMask}}", "--opts: "
+     "unlabeled_dataset.masks is not allowed; allowed: named sections"),
+    ("unlabeled_dataset.views=[]", "--opts: unlabeled_dataset.views = [] is "
+     "not allowed; allowed: named lists of components with a type"),
+    ("unlabeled_dataset.views={type: []}", "allowed: named lists"),
+    ("unlabeled_dataset.views={img: {type: Normalize}}", "--opts: "
+     "unlabeled_dataset.views.img is not allowed; allowed: a list of"),
+    ("unlabeled_dataset.views.img=null", "unlabeled_dataset.views.img = null "
+     "is not allowed; allowed: a list of components"),
+    ("unlabeled_dataset.views.img=[{type: ColorJiter}]", "--opts: "
+     "unlabeled_dataset.views.img.0.type = 'ColorJiter' is unknown; ... did "
+     "you mean 'ColorJitter'?"),
+    ("unlabeled_dataset.views.img=[{type: ColorJitter, hue: 0.7}]", "--opts: "
+     "unlabeled_dataset.views.img.0.hue = 0.7 is not allowed; allowed: a "
+     "number in [0.0, 0.5]"),
+    ("unlabeled_dataset.views.img=[{type: RandomIntensity, ops: [invert]}]",
+     "unlabeled_dataset.views.img.0.ops = ['invert'] is not allowed; "
+     "allowed: a list of identity, autocontrast,"),
+    ("unlabeled_dataset.views.weak=[]", ": unlabeled_dataset lacks "
+     "views.img, which method.type = 'CPS' needs; for example views: {img: "),
+    ("unlabeled_dataset.joint_order=1", "is not allowed; allowed: true, "),
     ("unlabeled_dataset=null", "unlabeled_dataset = null is missing; "
      "method.type = 'CPS' needs it"),
     ("model.type=DeepLabV3Pus", "is unknown; allowed: ... in all); did you "
@@ -191,6 +224,8 @@ def test_accepted(options):
      "test_config; allowed: ... did you mean 'crop_size'?"),
     ("test_config.is_slide=1", "test_config.is_slide = 1 is not allowed"),
     ("test_config.scales=[0]", "test_config.scales = [0] is not allowed"),
+    ("test_config.border=shift", "test_config.border = 'shift' is not "
+     "allowed; allowed: move, cut"),
     ("test_config=3", "test_config = 3 is not allowed; allowed: a section"),
 ])
 def test_refused(option, expected):
@@ -252,3 +287,42 @@ def test_cutmix_needs_its_mask():
     config = changed("method.type=CPSCutMix")
     del config.tree["unlabeled_dataset"]["masks"]
     assert "unlabeled_dataset lacks masks.mask" in message_of(config)
+
+
+class Needs:
+    """A method of two views, both drawn, and of where the padding is."""
+
+    requires = ("labeled.img", "labeled.label", "unlabeled.weak",
+                "unlabeled.valid", "unlabeled.mask1", "source.weak")
+
+    def __init__(self, *, model, criterion):
+        self.model, self.criterion = model, criterion
+
+
+SERVED = {"views": {"weak": [{"type": "Normalize"}]},
+          "masks": {"mask1": {"type": "RatioBoxMask"}},
+          "transforms": [{"type": "PadRandomCrop", "crop_size": [64, 64]}]}
+
+
+@pytest.mark.parametrize("left_out, requires, lacking", [
+    (None, (), None),
+    ("views", (), "unlabeled_dataset lacks views.weak, which method.type = "
+     "'Needs' needs; for example views: {weak: [{type: Normalize}]}"),
+    ("masks", (), "unlabeled_dataset lacks masks.mask1"),
+    ("transforms", (), "unlabeled_dataset lacks a transform that marks "
+     "padding"),
+    (None, ("source.strong",), "unlabeled_dataset lacks views.strong"),
+    (None, ("source.mask1",), "unlabeled_dataset lacks masks.mask1"),
+    (None, ("labeled.valid",), "train_dataset lacks a transform that marks"),
+])
+def test_what_a_method_reads_is_served(left_out, requires, lacking,
+                                       monkeypatch):
+    monkeypatch.setitem(manager.METHODS.components_dict, "Needs", Needs)
+    monkeypatch.setattr(Needs, "requires", (*Needs.requires, *requires))
+    config = changed("method={type: Needs}")
+    config.tree["unlabeled_dataset"] = {"type": "ShapeScenes", **{
+        k: v for k, v in SERVED.items() if k != left_out}}
+    if lacking is None:
+        schema.check_config(config)
+    else:
+        assert f"c.yml: {lacking}" in message_of(config)

@@ -8,6 +8,8 @@ from contrib_semiseg.datasets.sampling import (
     Stream,
     extend_indices,
     item_rng,
+    rank_places,
+    repeat_indices,
     training_streams,
 )
 
@@ -91,3 +93,55 @@ def test_fewer_images_than_a_batch():
 def test_extension_by_hand():
     assert extend_indices(3, 7, [2, 0, 1]).tolist() == [0, 1, 2, 0, 1, 2, 2]
     assert extend_indices(3, 2, [2, 0, 1]).tolist() == [0, 1]
+
+
+def test_places_are_dealt_in_turn_and_wrap():
+    assert rank_places(7, 3, 0).tolist() == [0, 3, 6]
+    assert rank_places(7, 3, 2).tolist() == [2, 5, 8]
+    assert repeat_indices(3, 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert repeat_indices(5, 3).tolist() == [0, 1, 2]
+
+
+def joint(labeled=3, unlabeled=7, **changes):
+    args = dict(labeled=labeled, unlabeled=unlabeled, batch=2, seed=0,
+                source=True, same_image_mix=True, joint_order=True)
+    return training_streams(**{**args, **changes})
+
+
+def test_a_joint_order_keeps_the_pairs():
+    streams = joint()
+    assert {s.iters_per_epoch for s in streams.values()} == {3}
+    epochs = [epoch_of(streams["unlabeled"], i) for i in range(3)]
+    assert epochs[0] != epochs[1] != epochs[2], "the order is new each time"
+    for i, order in enumerate(epochs):
+        assert len(set(order)) == 6
+        assert epoch_of(streams["labeled"], i) == [k % 3 for k in order]
+        assert epoch_of(streams["source"], i) == order
+    positions = [k.position for k in streams["source"].keys(1)]
+    assert positions == [2, 3]
+
+
+def test_a_joint_order_with_a_source_of_its_own():
+    streams = joint(same_image_mix=False)
+    order = epoch_of(streams["unlabeled"], 0)
+    assert epoch_of(streams["source"], 0) != order
+    assert epoch_of(streams["labeled"], 0) == [k % 3 for k in order]
+
+
+def test_more_labelled_images_than_unlabelled_ones():
+    streams = joint(labeled=8, unlabeled=7)
+    assert {s.iters_per_epoch for s in streams.values()} == {3}
+    assert epoch_of(streams["labeled"], 0) == epoch_of(streams["unlabeled"], 0)
+    alone = training_streams(labeled=8, batch=2, seed=0, joint_order=True)
+    assert alone["labeled"].iters_per_epoch == 4
+
+
+def test_ranks_of_a_joint_order_share_its_batches():
+    one = joint(batch=4)["unlabeled"]
+    ranks = [joint(world=2, rank=r)["unlabeled"] for r in range(2)]
+    # ceil(7 / 2) items a rank, so one iteration more than whole batches.
+    assert [s.iters_per_epoch for s in (one, *ranks)] == [1, 2, 2]
+    assert sorted(ranks[0].keys(0) + ranks[1].keys(0)) == one.keys(0)
+    last = sorted(ranks[0].keys(1) + ranks[1].keys(1))
+    assert [k.position for k in last] == [4, 5, 6, 7]
+    assert last[-1].index == one.keys(0)[0].index  # once more, drawn anew

@@ -50,6 +50,14 @@ def test_scores_of_a_network_that_is_nearly_right():
     assert scores.class_names == ["red", "green", "blue"]
 
 
+def test_scores_of_the_centre_alone():
+    data = Pictures()
+    run = Inferencer(forward=brightest, center_crop=True, crop_size=[4, 2])
+    scores = evaluate(run, data)
+    # The wrong and the ignored pixels of row 0 are left out.
+    assert scores.matrix.sum() == 5 * 4 * 2 and scores.accuracy == 1.0
+
+
 def test_ranks_share_the_images_and_sum_to_the_whole():
     run, data = Inferencer(forward=brightest), Pictures()
     whole = evaluate(run, data).matrix

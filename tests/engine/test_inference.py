@@ -97,6 +97,7 @@ def test_scales_and_flips_need_aug_eval(image):
 
 @pytest.mark.parametrize("options", [
     {}, dict(is_slide=True, crop_size=[8, 6], stride=[4, 4]),
+    dict(is_slide=True, crop_size=[20, 6], border="cut"),
     dict(is_slide=True, crop_size=[20, 6]), dict(is_slide=True,
                                                  crop_size=[20, 20])])
 def test_first_input_is_what_the_network_sees_first(image, options):
@@ -108,8 +109,37 @@ def test_first_input_is_what_the_network_sees_first(image, options):
     np.testing.assert_array_equal(first, net.inputs[0])
 
 
+def test_options_of_the_windows_reach_them(image):
+    net, plain = Seen(), Seen()
+    options = dict(transforms=[NORMALIZE], is_slide=True, crop_size=[10, 8],
+                   stride=[8, 8])
+    _, maps = Inferencer(forward=net, border="cut", sum_softmax=True,
+                         **options)(image)
+    assert [x.shape[2:] for x in net.inputs] == [(8, 10), (8, 8), (4, 10),
+                                                 (4, 8)]
+    visits = np.ones((12, 16))
+    visits[:, 8:10] = 2
+    np.testing.assert_allclose(maps.sum(axis=0), visits, rtol=1e-5)
+    _, logits = Inferencer(forward=plain, **options)(image)
+    assert {x.shape[2:] for x in plain.inputs} == {(8, 10)}
+    assert abs(logits.sum(axis=0) - 1).max() > 0.1
+
+
+def test_the_centre_is_what_scores_are_of(image):
+    run = Inferencer(forward=Seen(), center_crop=True, crop_size=[6, 4])
+    np.testing.assert_array_equal(run.evaluated(image), image[4:8, 5:11])
+    np.testing.assert_array_equal(run.evaluated(image[..., 0]),
+                                  image[4:8, 5:11, 0])
+    assert run(image)[0].shape == (12, 16), "predictions are whole"
+    whole = Inferencer(forward=Seen(), is_slide=True, crop_size=[6, 4])
+    assert whole.evaluated(image) is image
+
+
 @pytest.mark.parametrize("options, name", [
     (dict(is_slide=True), "crop_size"),
+    (dict(center_crop=True), "crop_size.*center_crop is true"),
+    (dict(center_crop=True, is_slide=True, crop_size=[4, 4]), "center_crop"),
+    (dict(is_slide=True, crop_size=[8, 8], border="shift"), "border"),
     (dict(is_slide=True, crop_size=[8, 8], stride=[8, 9]), "stride"),
     (dict(is_slide=True, crop_size=[8]), "crop_size"),
     (dict(scales=[1.0, 0.0]), "scales"), (dict(scales=[]), "scales")])
@@ -126,6 +156,12 @@ def test_flags_override_the_configuration():
     with pytest.raises(ConfigError, match="--scales.*--aug_eval"):
         merge_options(section, dict(scales=[0.5]))
     assert merge_options(None, dict(aug_eval=True, scales=[0.5]))
+    with pytest.raises(ConfigError, match="--border .* without --is_slide"):
+        merge_options(None, dict(border="cut", center_crop=True))
+    with pytest.raises(ConfigError, match="--crop_size has no effect without "
+                       "--is_slide or --center_crop"):
+        merge_options(None, dict(crop_size=[4, 4]))
+    assert merge_options(None, dict(center_crop=True, crop_size=[4, 4]))
 
 
 def test_eager_forward_takes_the_main_output_without_gradient():

@@ -106,3 +106,52 @@ def test_argmax_takes_the_lowest_of_equals():
     many = np.zeros((300, 1, 1), np.float32)
     many[299] = 1
     assert sw.argmax(many)[0, 0] == 299
+
+
+def test_windows_cut_by_the_border(image):
+    net = Recorder()
+    total = sw.score(image, net, to_chw, crop_size=(6, 4), stride=(4, 3),
+                     border="cut")
+    # Rows 0, 3, 6 and columns 0, 4, 8 of an image of 7 x 10.
+    assert net.shapes == [(1, 3, h, w) for h in (4, 4, 1) for w in (6, 6, 2)]
+    visits = np.ones((7, 10))
+    visits[[3, 6]] += 1
+    visits[:, [4, 5, 8, 9]] *= 2
+    np.testing.assert_allclose(total, (to_chw(image) + 1) * visits)
+
+
+def test_a_cut_window_may_be_the_whole_small_image(image):
+    net = Recorder()
+    total = sw.score(image, net, lambda im: to_chw(im) - 9, border="cut",
+                     crop_size=(30, 30), stride=(20, 20))
+    assert net.shapes == [(1, 3, 7, 10)]
+    np.testing.assert_allclose(total, to_chw(image) - 8)
+
+
+def test_windows_of_one_size_share_a_pass(image):
+    net = Recorder()
+    options = dict(crop_size=(6, 4), stride=(4, 3), border="cut")
+    total = sw.score(image, net, to_chw, batch=3, **options)
+    # In their order, so that no more than a batch of maps is ever kept.
+    assert [s[0] for s in net.shapes] == [2, 1, 2, 1, 2, 1]
+    np.testing.assert_array_equal(total, sw.score(image, Recorder(), to_chw,
+                                                  **options))
+
+
+def test_probabilities_are_summed(image):
+    logits = to_chw(image) / 16
+    powers = np.exp(logits.astype(np.float64))
+    prob = powers / powers.sum(axis=0)
+    flips = sw.flip_axes(True, False)
+    total = sw.score(image, lambda x: x / 16, to_chw, crop_size=(6, 4),
+                     stride=(6, 4), border="cut", sum_softmax=True,
+                     flips=flips)
+    np.testing.assert_allclose(total, 2 * prob, rtol=1e-5, atol=1e-12)
+    huge = sw.softmax(np.array([[[[1e4]], [[1e4 - 1]]]], np.float32))
+    np.testing.assert_allclose(huge.ravel(), [0.731059, 0.268941], rtol=1e-4)
+
+
+def test_the_centre_of_an_array(image):
+    np.testing.assert_array_equal(sw.center(image, (6, 4)), image[1:5, 2:8])
+    np.testing.assert_array_equal(sw.center(image[..., 0], (5, 9)),
+                                  image[:, 2:7, 0])

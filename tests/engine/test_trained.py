@@ -85,7 +85,23 @@ def test_predict_a_folder_with_one_broken_picture(run, tmp_path, monkeypatch,
         (1, 2, 3), (40, 50, 60), (70, 80, 90)}
 
 
+@pytest.mark.parametrize("arguments, pixels", [
+    (["--center_crop", "--crop_size", "20", "10"], 2 * 20 * 10),
+    (["--is_slide", "--border", "cut", "--sum_softmax", "--crop_size", "32",
+      "32"], 2 * 48 * 40)])
+def test_val_in_every_mode(run, arguments, pixels, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr("contrib_semiseg.metrics.confusion.Scores.summary",
+                        lambda s: seen.append(int(s.matrix.sum())) or "")
+    assert call("val.py", run, "--engine", "eager", *arguments,
+                monkeypatch=monkeypatch) == 0
+    assert seen == [pixels]
+
+
 @pytest.mark.parametrize("arguments, message", [
+    (["--center_crop"], "--crop_size (test_config.crop_size)"),
+    (["--border", "cut"], "--border has no effect without --is_slide"),
+    (["--border", "shift"], "invalid choice: 'shift'"),
     (["--is_slide"], "--crop_size (test_config.crop_size)"),
     (["--scales", "0.5"], "--scales has no effect without --aug_eval"),
     (["--engine", "onnx"], "invalid choice: 'onnx'"),

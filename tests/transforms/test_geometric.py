@@ -6,7 +6,9 @@ import pytest
 from contrib_semiseg.cvlibs.errors import ArgumentError
 from contrib_semiseg.transforms.geometric import (
     CenterPad,
+    PadRandomCrop,
     RandomCrop,
+    RandomLongSide,
     RandomMirror,
     RandomScale,
 )
@@ -54,7 +56,68 @@ def test_pad_is_centred_and_marked():
     assert data["img"].shape == (5, 8, 3)
     np.testing.assert_array_equal(data["label"][:, 1:6], label)
     assert (data["label"][:, [0, 6, 7]] == 7).all()
-    assert (data["img"][~data["valid"]] == 0).all()
-    assert (data["img"][data["valid"]] >= 1).all()
+    assert (data["img"][data["valid"] == 0] == 0).all()
+    assert (data["img"][data["valid"] == 1] >= 1).all()
     np.testing.assert_array_equal(data["valid"][0],
                                   [0, 1, 1, 1, 1, 1, 0, 0])
+
+
+def test_the_longer_side_is_drawn_and_the_other_one_follows():
+    op, rng = RandomLongSide(min_scale=0.5, max_scale=1.3), \
+        np.random.default_rng(0)
+    for shape in ((21, 15), (15, 21)):
+        sides = {op.draw(rng, *shape) for _ in range(600)}
+        assert sides == set(range(10, 28))  # int(10.5) to int(27.3)
+    data = sample(side=20)
+    data["img"], data["label"] = data["img"][:, :13], data["label"][:, :13]
+    # 13 * 30 / 20 = 19.5, rounded half up.
+    assert op.apply(data, 30)["img"].shape == (30, 20, 3)
+    assert data["label"].shape == (30, 20)
+    assert set(np.unique(data["label"])) <= {0, 1, 2, 3}
+
+
+def test_shrinking_smooths_the_image_and_picks_labels():
+    board = (np.indices((16, 16)).sum(axis=0) % 2).astype(np.uint8)
+    data = dict(img=np.repeat(255 * board[..., None], 3, axis=2),
+                label=9 * board, gt_fields=["label"])
+    data = RandomLongSide().apply(data, 8)
+    assert data["img"].min() > 100 and data["img"].max() < 155
+    assert set(np.unique(data["label"])) <= {0, 9}
+
+
+def test_a_thin_image_keeps_a_pixel():
+    data = dict(img=np.zeros((40, 1, 3), np.uint8))
+    assert RandomLongSide().apply(data, 10)["img"].shape == (10, 1, 3)
+
+
+def test_pad_crop_starts_at_every_place_of_a_full_window():
+    op, rng = PadRandomCrop(crop_size=[8, 30]), np.random.default_rng(0)
+    starts = [op.draw(rng, 20, 20) for _ in range(400)]
+    assert {top for top, _ in starts} == {0}
+    assert {left for _, left in starts} == set(range(13))
+    before = sample()
+    image, label = before["img"], before["label"]
+    data = op.apply(before, 0, 12)
+    assert data["img"].shape == (30, 8, 3)
+    np.testing.assert_array_equal(data["label"][:20], label[:, 12:])
+    np.testing.assert_array_equal(data["img"][:20], image[:, 12:])
+    assert not data["img"][20:].any() and (data["label"][20:] == 255).all()
+    assert (data["valid"][:20] == 1).all() and not data["valid"][20:].any()
+
+
+def test_padding_stays_marked_through_what_follows():
+    data = PadRandomCrop(crop_size=[12, 10])(sample(side=9))
+    data = CenterPad(size=[14, 10], ignore_index=1)(
+        RandomMirror(prob=1.0)(data))
+    # Three columns on the right, mirrored to the left; then one each side.
+    np.testing.assert_array_equal(data["valid"][0],
+                                  [0] * 4 + [1] * 9 + [0])
+    assert not data["valid"][9].any()
+    assert data["gt_fields"] == ["label", "valid"]
+    whole = PadRandomCrop(crop_size=[5, 5])(sample(side=9))["valid"]
+    assert whole.shape == (5, 5) and (whole == 1).all()
+
+
+def test_scales_in_the_wrong_order():
+    with pytest.raises(ArgumentError, match="max_scale = 2.0"):
+        RandomLongSide(min_scale=3.0)

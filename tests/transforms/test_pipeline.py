@@ -3,8 +3,10 @@
 import random
 
 import numpy as np
+import pytest
 
 from contrib_semiseg.cvlibs import manager
+from contrib_semiseg.cvlibs.errors import ConfigError
 from contrib_semiseg.transforms import geometric, pipeline
 
 
@@ -48,3 +50,30 @@ def test_image_stays_uint8_until_a_transform_of_paddleseg():
     pipeline.run([Spy(), geometric.RandomScale(factors=[0.5]), Spy(),
                   normalize, Spy()], sample())
     assert seen == [np.uint8, np.uint8, np.float32]
+
+
+def test_eight_bit_transforms_get_rounded_images():
+    class Eight:
+        eight_bit = True
+
+        def __call__(self, data):
+            seen.append(data["img"])
+            return data
+
+    seen = []
+    data = sample()
+    data["img"] = np.full((2, 2, 3), 6.6, np.float32)
+    data["img"][0] = -3.0
+    data["img"][1, 1] = 255.7
+    pipeline.run([Eight()], data)
+    assert seen[0].dtype == np.uint8
+    np.testing.assert_array_equal(seen[0][..., 0], [[0, 0], [7, 255]])
+
+
+def test_eight_bit_transforms_come_before_normalize():
+    normalize, resize = manager.TRANSFORMS["Normalize"](), \
+        geometric.RandomLongSide()
+    pipeline.check_order([resize, normalize, geometric.RandomMirror()], "x")
+    with pytest.raises(ConfigError, match="^a.transforms: RandomLongSide "
+                       "stands after Normalize"):
+        pipeline.check_order([normalize, resize], "a.transforms")

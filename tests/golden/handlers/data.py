@@ -20,7 +20,7 @@ from contrib_semiseg.transforms.geometric import (
 )
 from tests.golden.case import handles
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # the card's
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as published
 
 
 class _LargestDraw:

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a run asks of its data: orders, and the views that are read."""
+
+import types
+
+import pytest
+
+import contrib_semiseg.components  # noqa: F401
+from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.engine import training
+from tests.support import tiny
+
+
+class Images(list):
+    """A dataset of which only length and options count."""
+
+    same_image_mix = joint_order = False
+
+
+@pytest.mark.parametrize("joint, same", [(False, False), (False, True),
+                                         (True, False), (True, True)])
+def test_orders_of_the_streams(joint, same):
+    unlabeled = Images(range(9))
+    unlabeled.joint_order, unlabeled.same_image_mix = joint, same
+    streams = training.make_streams(
+        {"labeled": Images(range(3)), "unlabeled": unlabeled,
+         "source": unlabeled}, types.SimpleNamespace(batch_size=9, seed=0))
+    x, u, source = ([k.index for k in streams[name].keys(1)] for name in (
+        "labeled", "unlabeled", "source"))
+    assert (x == [i % 3 for i in u]) == joint
+    assert (source == u) == same
+
+
+def test_views_that_no_method_reads_are_not_made(tmp_path, monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def loader(**options):
+        raise Stop(options["requires"])
+
+    monkeypatch.setattr(training, "TrainLoader", loader)
+    path = tiny.config(tmp_path, method={"type": "Supervised"})
+    with pytest.raises(Stop, match="labeled.img.*labeled.label"):
+        training.train(Config.load(path))
