@@ -63,6 +63,16 @@ class StopOnNonFinite(Hook):
                 f"terms: {values}; try a lower learning rate or a warm-up")
 
 
+def _means(rows):
+    """Mean of each term; a loss that a step does not have counts as 0."""
+    values = {}
+    for name in dict.fromkeys(k for row in rows for k in row):
+        found = [row[name] for row in rows if name in row]
+        count = len(rows) if name.startswith("loss_") else len(found)
+        values[name] = float(paddle.stack(found).sum()) / count
+    return values
+
+
 class LogHook(Hook):
     """Lines, the progress bar and VisualDL scalars.
 
@@ -89,8 +99,7 @@ class LogHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
-        values = {k: float(paddle.stack([t[k] for t in self.terms]).mean())
-                  for k in terms if not k.startswith("show_")}
+        values = _means(self.terms)
         seconds = time.perf_counter() - self.since
         steps = len(self.terms)
         wait = (trainer.wait_seconds - self.waited) / steps

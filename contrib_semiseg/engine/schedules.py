@@ -29,6 +29,8 @@ class PolyLR:
         end_lr (float): rate at k = T.
         warmup_iters (int): steps of the linear rise.
         warmup_start_lr (float): rate at k = 0 of the rise.
+        delay (int): steps by which the curve lags: k is max(0, step -
+            delay). Releases that set the rate after the step have 1.
     Source: the CPS release; PaddleSeg's PolynomialDecay restarts k at the end
         of the warm-up.
     """
@@ -37,7 +39,9 @@ class PolyLR:
     def __init__(self, *, learning_rate: check.Range(0), total_steps,
                  power: check.Range(0) = 0.9, end_lr: check.Range(0) = 0.0,
                  warmup_iters: check.Range(0, integer=True) = 0,
-                 warmup_start_lr: check.Range(0) = 0.0):
+                 warmup_start_lr: check.Range(0) = 0.0,
+                 delay: check.Range(0, integer=True) = 0):
+        self.delay = delay
         self.base, self.total, self.power = learning_rate, total_steps, power
         self.end, self.warmup_iters = end_lr, warmup_iters
         self.warmup_start_lr = warmup_start_lr
@@ -47,7 +51,7 @@ class PolyLR:
         if step < self.warmup_iters:
             return _warmup(step, self.base, self.warmup_iters,
                            self.warmup_start_lr)
-        left = max(0.0, 1 - step / self.total)
+        left = max(0.0, 1 - max(0, step - self.delay) / self.total)
         return self.end + (self.base - self.end) * left**self.power
 
 

@@ -158,7 +158,8 @@ class Trainer:
         for batch in group:
             if not self.images:
                 self._check_keys(batch)
-            self.images += sum(len(s["img"]) for s in batch.values())
+            self.images += sum(len(next(iter(s.values())))
+                               for s in batch.values())
         return group
 
     def _check_keys(self, batch):

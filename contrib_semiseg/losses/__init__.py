@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses: pure functions, and the components that configs name by type."""
 
-from contrib_semiseg.losses import cross_entropy
+from contrib_semiseg.losses import consistency, cross_entropy
 
-__all__ = ["cross_entropy"]
+__all__ = ["consistency", "cross_entropy"]

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One file a method; importing this package registers all of them."""
 
-from contrib_semiseg.methods import cps, supervised
+from contrib_semiseg.methods import cps, dssn, fixmatch, supervised, unimatch
 
-__all__ = ["cps", "supervised"]
+__all__ = ["cps", "dssn", "fixmatch", "supervised", "unimatch"]

@@ -4,7 +4,6 @@
 
 import dataclasses
 
-import paddle
 from paddle import nn
 
 
@@ -60,14 +59,3 @@ class Method(nn.Layer):
         """What is differentiated: `grad_scale` times the summed `loss_*`."""
         total = sum(v for k, v in terms.items() if k.startswith("loss_"))
         return total if self.grad_scale == 1.0 else self.grad_scale * total
-
-
-def hard_label(logits):
-    """The most likely class: [N, C, H, W] to int64 [N, H, W], no gradient."""
-    with paddle.no_grad():
-        return logits.detach().argmax(axis=1)
-
-
-def agreement(label1, label2):
-    """Share of equal pixels of two label maps [N, H, W], in [0, 1]."""
-    return (label1 == label2).astype("float32").mean()

@@ -10,7 +10,8 @@ import paddle
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.losses.cross_entropy import cross_entropy
-from contrib_semiseg.methods.base import Method, agreement, hard_label
+from contrib_semiseg.methods.base import Method
+from contrib_semiseg.methods.pseudo_labels import agreement, hard_label
 from contrib_semiseg.mixing.paste import paste
 
 

@@ -38,6 +38,25 @@ def test_scalars_are_means_over_the_interval(tmp_path, capsys):
     assert "ETA 0:00:00" in lines[1] and "other: 2.5000" in lines[1]
 
 
+class Sometimes(Line):
+    """A loss and a share that only every other step has."""
+
+    def forward(self, batch, step):
+        terms = super().forward(batch, step)
+        if step.it % 2:
+            terms.update(loss_b=terms["loss_a"] * 0 + 3, share=terms["other"])
+        return terms
+
+
+def test_terms_that_some_steps_lack(capsys):
+    trainer = trainer_of(Sometimes(), hooks=[LogHook(every=4)])
+    trainer.fit([batch(0.0)] * 4)
+    line, = capsys.readouterr().out.splitlines()
+    # The loss is the mean over all four steps, the share over its own two.
+    assert "loss: 1.5000" in line and "loss_b: 1.5000" in line
+    assert "share: 2.0000" in line
+
+
 def scores_of(accuracy):
     right = int(100 * accuracy)
     return Scores(np.array([[right, 100 - right], [100 - right, right]]))
