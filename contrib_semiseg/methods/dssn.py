@@ -6,8 +6,6 @@ Tian, Zhang, Zhang, Zhan: Improving semi-supervised semantic segmentation with
 dual-level Siamese structure network. ACM MM 2023, arXiv 2307.13938.
 """
 
-import functools
-
 import paddle
 
 from contrib_semiseg.cvlibs import check, manager
@@ -17,15 +15,15 @@ from contrib_semiseg.losses.consistency import (
 )
 from contrib_semiseg.methods.base import Method
 from contrib_semiseg.methods.pseudo_labels import (
-    class_relative_selection,
-    confidence,
     hard_label,
     selected_share,
+    selector,
 )
 from contrib_semiseg.methods.strong_views import (
     dropout_streams,
     pasted_images,
     predict_source,
+    same_content,
 )
 from contrib_semiseg.methods.teacher import as_teacher, ema_update, predict
 from contrib_semiseg.mixing.paste import paste
@@ -37,23 +35,17 @@ class DSSN(Method):
 
     Two CutMixed strong views learn the teacher's labels of the mixed image;
     two copies of the weak view's features without some channels learn the
-    student's own labels; and the logits of each pair are aligned. The
-    teacher is a moving average of the student, its BatchNorm included.
+    student's own; the logits of each pair are aligned. The teacher averages
+    the student, BatchNorm included.
 
     Args:
-        make_model (callable): makes a network; student and teacher start
-            with heads of their own.
+        make_model (callable): makes a network; called for student, teacher.
         criterion (callable): (list of logits, label) to a scalar.
-        selection (str): "class_relative" (the VOC recipe) or "threshold"
-            (Cityscapes).
-        floor, fraction (float): of the first, see
-            `class_relative_selection`.
-        conf_thresh (float): of the second; 0 takes every valid pixel.
-        sup_weight (float): of the supervised term.
-        label_weight (float): of each of the four pseudo-label terms.
-        align_weight (float): of each of the two alignments.
-        align_eps (float): added to the variance over the classes; the
-            release has 0, which is NaN where all logits are equal.
+        selection (str): "class_relative" with `floor` and `fraction` (VOC),
+            or "threshold" with `conf_thresh`, 0 taking all (Cityscapes).
+        sup_weight, label_weight, align_weight (float): of the supervised
+            term, of each of four pseudo-label terms and of two alignments.
+        align_eps (float): see `alignment`; the release has 0.
         align_masked (bool): align only where both views show the same
             content and no padding; the release aligns every pixel.
         feature_dropout (float): probability with which a channel is dropped.
@@ -93,11 +85,8 @@ class DSSN(Method):
         super().__init__()
         self.student, self.teacher = make_model(), as_teacher(make_model())
         self.criterion = criterion
-        self.select = (
-            functools.partial(class_relative_selection, floor=floor,
-                              fraction=fraction)
-            if selection == "class_relative" else
-            lambda logits: confidence(logits)[0] >= conf_thresh)
+        self.select = selector(selection, floor=floor, fraction=fraction,
+                               conf_thresh=conf_thresh)
         self.sup_weight, self.label_weight = sup_weight, label_weight
         self.align_weight, self.align_eps = align_weight, align_eps
         self.align_masked = align_masked
@@ -163,11 +152,8 @@ class DSSN(Method):
         return terms
 
     def aligned(self, strong, dropped, u, source):
-        used = [None, None]
-        if self.align_masked:
-            same = (u["mask1"] == u["mask2"]).squeeze(1)
-            shown = paste(u["valid"], source["valid"], u["mask1"])
-            used = [same & shown, u["valid"]]
+        used = ((same_content(u, source), u["valid"]) if self.align_masked
+                else (None, None))
         return {f"loss_align_{level}": self.align_weight * alignment(
                     *pair, eps=self.align_eps, used=pixels)
                 for level, pair, pixels in zip(

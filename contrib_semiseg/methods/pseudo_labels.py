@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From logits to labels, and to the pixels whose label is trusted."""
 
+import functools
+
 import paddle
 import paddle.nn.functional as F
 
@@ -63,6 +65,19 @@ def class_thresholds(probability, floor, fraction):
     """
     largest = probability.max(axis=[2, 3], keepdim=True)
     return largest, paddle.where(largest > floor, fraction * largest, largest)
+
+
+def selector(name, *, floor, fraction, conf_thresh):
+    """The rule of a name: logits [N, C, H, W] to bool [N, H, W].
+
+    Args:
+        name (str): "class_relative" (`floor`, `fraction`) or "threshold"
+            (a probability of at least `conf_thresh`).
+    """
+    if name == "class_relative":
+        return functools.partial(class_relative_selection, floor=floor,
+                                 fraction=fraction)
+    return lambda logits: confidence(logits)[0] >= conf_thresh
 
 
 def selected_share(selected, valid):

@@ -37,6 +37,15 @@ def predict_source(network, own, source, views):
     return predict_rows(network, source["weak"], used)
 
 
+def same_content(own, source):
+    """Where both strong views show the same image, and no padding.
+
+    Returns: bool [N, H, W].
+    """
+    same = (own["mask1"] == own["mask2"]).squeeze(1)
+    return same & paste(own["valid"], source["valid"], own["mask1"])
+
+
 def dropout_streams(model, probability, streams=1):
     """Perturbations of a network's features: whole channels, in any mode.
 
