@@ -97,8 +97,8 @@ def test_groups_divide_any_width():
 
 
 def test_names_of_the_coco_file():
-    theirs = ["Scale.conv1.weight", "layer1.0.bn1.running_mean",
-              "Scale.layer5.conv2d_list.3.bias", "backbone.bn1.weight",
+    theirs = ["conv1.weight", "layer1.0.bn1.running_mean",
+              "layer5.conv2d_list.3.bias", "backbone.bn1.weight",
               "classifier.0.weight", "pyramid.gate.0.weight"]
     assert list(DeepLabV2.rename(dict.fromkeys(theirs, 0))) == [
         "backbone.conv1.weight", "backbone.layer1.0.bn1.running_mean",

@@ -1,14 +1,23 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of the published networks, part by part.
+"""Parameters of the published networks, part by part, and the page on them.
 
 Those of CPS, ST, UniMatch and DSSN are golden vectors.
 """
 
+import inspect
+import re
+from pathlib import Path
+
 import paddle
 import pytest
 
+from contrib_semiseg.cvlibs import manager
 from tests.golden.build import count, network
+from tests.support.networks import NAMES
+
+PAGE = (Path(__file__).resolve().parents[2] /
+        "docs/networks.md").read_text(encoding="utf-8")
 
 _STANDARD = {50: 23_508_032, 101: 42_500_160}
 _DEEP = {50: 23_631_808, 101: 42_623_936}
@@ -82,3 +91,29 @@ def test_resnet50_of_the_published_networks():
         net = network("deeplabv3plus_resnet101_u2pl", 21,
                       backbone={"depth": 50})
     assert count(net.backbone) == _DEEP[50]
+
+
+@pytest.mark.parametrize("base", NAMES)
+def test_parameters_on_the_page(base):
+    row = re.search(rf"^\| `{base}` \| ([\d,-]+ \| )+([\d,]+) \|$", PAGE, re.M)
+    parts = [0 if cell == "-" else int(cell.replace(",", ""))
+             for cell in row[0].strip("| ").split(" | ")[1:]]
+    with paddle.LazyGuard():
+        net = network(base, 21)
+    sizes = {name: count(part) for name, part in net.named_children()}
+    assert parts == [
+        sizes["backbone"], sizes.get("aspp", 0) + sizes.get("pyramid", 0),
+        sizes.get("reduce", 0) + sizes.get("last_conv", 0),
+        sizes["classifier"], sizes.get("embedding", 0), count(net)]
+
+
+@pytest.mark.parametrize("registry, name", [
+    (manager.MODELS, "DeepLabV3Plus"), (manager.MODELS, "DeepLabV2"),
+    (manager.MODELS, "PyramidNet"), (manager.BACKBONES, "ResNet"),
+    (manager.BACKBONES, "Xception65"), (manager.BACKBONES, "SmallResNet"),
+    (manager.BACKBONES, "EfficientNetLite")])
+def test_every_option_is_on_the_page(registry, name):
+    said = set(re.findall(r"`(\w+)", PAGE))
+    assert name in said
+    for option in inspect.signature(registry[name].__init__).parameters:
+        assert option in said | {"self"}, option

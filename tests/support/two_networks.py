@@ -13,6 +13,7 @@ import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 from paddle import distributed as dist  # noqa: E402
 
+from tests.golden.build import section  # noqa: E402
 from tests.support.networks import distinct, short  # noqa: E402
 
 # Each process has pictures and a dropout of its own.
@@ -48,46 +49,45 @@ def assert_same_bits(tensors):
     np.testing.assert_array_equal(own.numpy(), first.numpy())
 
 
-def train(name, outputs=None, changes=None, **options):
-    """One step of a wrapped network, on the gradients that it should have.
+def train(name, steps, changes=None, **options):
+    """Steps of a wrapped network, on the gradients that it should have.
 
     Args:
         name (str): of the catalogue.
-        outputs (list of str, optional): that the loss reads; None reads the
-            logits and all heads.
+        steps (list of list of str): the outputs that each step's loss reads.
         changes (dict, optional): of the `model` section.
         options: of DataParallel.
 
-    Returns: names of the trainable parameters without a gradient.
+    Returns: the parts without gradients, for each step.
     """
-    paddle.seed(0)
+    paddle.seed(dist.get_rank())  # the wrapper spreads process 0's weights
     net = short(name, **(changes or {}))
     net.train()
-    outputs = outputs or ["logits"] + [
-        head for head in ("embedding", "aux")
-        if getattr(net, head) is not None]
-    wanted = mean_gradients(net, outputs)
-    # The wrapper must outlive the backward pass.
-    wrapper = paddle.DataParallel(net, **options)
-    loss(wrapper, dist.get_rank(), outputs).backward()
     parameters = dict(net.named_parameters())
-    used = [key for key, value in wanted.items() if value is not None]
-    for key, value in wanted.items():
-        if value is None:
-            assert parameters[key].grad is None, key
-            continue
-        np.testing.assert_allclose(
-            parameters[key].grad.numpy(), value, rtol=1e-4,
-            atol=1e-5 * np.abs(value).max(), err_msg=key)
-    assert_same_bits([parameters[key].grad for key in used])
-    before = {key: p.numpy().copy() for key, p in
-              net.classifier.named_parameters()}
-    paddle.optimizer.SGD(0.1, [parameters[key] for key in used]).step()
-    for key, p in net.classifier.named_parameters():
-        assert not np.array_equal(p.numpy(), before[key]), key
-    assert_same_bits([parameters[key] for key in used])
+    wrapper = paddle.DataParallel(net, **options)
+    unused = []
+    for outputs in steps:
+        wanted = mean_gradients(net, outputs)
+        # Only these gradients pass through the wrapper.
+        loss(wrapper, dist.get_rank(), outputs).backward()
+        used = [key for key, value in wanted.items() if value is not None]
+        for key in used:
+            value = wanted[key]
+            np.testing.assert_allclose(
+                parameters[key].grad.numpy(), value, rtol=1e-4,
+                atol=1e-5 * np.abs(value).max(), err_msg=key)
+        assert_same_bits([parameters[key].grad for key in used])
+        before = {key: p.numpy().copy() for key, p in
+                  net.classifier.named_parameters()}
+        paddle.optimizer.SGD(0.1, [parameters[key] for key in used]).step()
+        for key, p in net.classifier.named_parameters():
+            assert not np.array_equal(p.numpy(), before[key]), key
+        assert_same_bits([parameters[key] for key in used])
+        net.clear_gradients(set_to_zero=False)
+        unused.append({key.split(".")[0] for key in wanted
+                       if key not in used})
     print(f"{name} passed", flush=True)
-    return [key for key in wanted if key not in used]
+    return unused
 
 
 def main():
@@ -95,14 +95,20 @@ def main():
     assert dist.get_world_size() == 2
     for name in distinct():
         # The one network that has an auxiliary head, on Cityscapes.
-        aux = {"aux_index": 2} if name.endswith("u2pl") else None
+        changes = {"aux_index": 2} if name.endswith("u2pl") else {}
+        heads = ["logits"]
+        if section(name, **changes).get("embedding"):
+            heads.append("embedding")
+        if "aux_index" in changes:
+            heads.append("aux")
         # All heads are asked for, so that no parameter is unused.
-        assert not train(name, changes=aux)
-    # A head that is not asked for: without the option, DataParallel would
-    # leave the gradients of this step unsynchronised and not say so.
-    unused = train("deeplabv3plus_resnet50_cac", ["logits"],
+        assert train(name, [heads], changes) == [set()]
+    # A head that no loss reads at first: DataParallel must look at each step
+    # for what is unused.
+    unused = train("deeplabv3plus_resnet50_cac",
+                   [["logits"], ["logits", "embedding"]],
                    find_unused_parameters=True)
-    assert {key.split(".")[0] for key in unused} == {"embedding"}
+    assert unused == [{"embedding"}, set()]
 
 
 if __name__ == "__main__":
