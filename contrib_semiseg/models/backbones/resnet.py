@@ -109,8 +109,8 @@ class ResNet(nn.Layer):
         multi_grid (list of int): factors on the dilations of the last
             layer's three blocks, where that layer is dilated.
         first_dilation (str): the first block of a dilated layer has its
-            layer's "own" dilation (the networks of CPS, CAC and CTT), or the "previous"
-            layer's (torchvision's).
+            layer's "own" dilation (the networks of CPS, CAC and CTT), or
+            that of the "previous" layer (torchvision, and the others).
         stride_in_1x1 (bool): strides on the first 1x1 of a block, as in
             Caffe, and not on the 3x3.
         pool_ceil_mode (bool): round the size after the max-pooling up.
