@@ -5,11 +5,13 @@
     python tools/benchmark.py --config configs/cps/....yml [--steps 20]
 
 In one run, block by block in turn: whole steps of the trainer with its loader
-and log hook, and bare forward, backward and optimizer passes of the same
-method on one fixed batch. The ratio compares medians of neighbouring blocks,
-so that a machine whose speed drifts does not decide it.
+and log hook, and bare steps of the same method (forward, backward, optimizer,
+its own update) on the batch that the trainer had last. The ratio compares
+medians of neighbouring blocks, so that a machine whose speed drifts does not
+decide it.
 """
 
+import functools
 import resource
 import statistics
 import sys
@@ -71,10 +73,11 @@ def parse():
 
 
 def bare_step(method, optimizer, batch, step):
-    """Forward, backward and update, with nothing around them."""
+    """Forward, backward and updates, with nothing around them."""
     method.total_loss(method(batch, step)).backward()
     optimizer.step()
     optimizer.clear_grad()
+    method.after_step(step)
 
 
 def report(whole, bare, wait, images, steps):
@@ -121,13 +124,15 @@ def main():
     for _ in range(BLOCK):  # the first ones allocate and start the workers
         next(batches)
     waited = trainer.wait_seconds
-    first = trainer.batch
-    for _ in range(steps // BLOCK):
+    for block in range(1, steps // BLOCK + 1):
         whole.time(lambda: next(batches))
-        bare.time(lambda: bare_step(method, trainer.optimizer, first,
-                                    trainer.step_of(0)))
+        # What a method does may depend on the step and on the batch.
+        step = trainer.step_of((block + 1) * BLOCK - 1)
+        bare.time(functools.partial(bare_step, method, trainer.optimizer,
+                                    trainer.batch, step))
     wait = (trainer.wait_seconds - waited) / (whole.median * steps)
-    images = sum(len(next(iter(s.values()))) for s in first.values())
+    images = sum(len(next(iter(s.values())))
+                 for s in trainer.batch.values())
     report(whole, bare, wait, images, steps)
 
 
