@@ -18,7 +18,7 @@ def test_gradients_statistics_and_counters(tmp_path):
     logs = tiny.launch(tmp_path, "tests/support/two_processes.py")
     assert len(logs) == 2
     for log in logs:
-        assert log.count("passed") == 3, log
+        assert log.count("passed") == 4, log
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import paddle  # noqa: E402
 from paddle import nn  # noqa: E402
 
 from contrib_semiseg.engine import distributed  # noqa: E402
+from contrib_semiseg.methods.memory import gather_rows  # noqa: E402
 
 
 def averaged_gradients(rank):
@@ -62,10 +63,21 @@ def counters(rank):
     distributed.fence()
 
 
+def gathered_rows(rank):
+    """Unequal numbers of rows, none among them, in the order of ranks."""
+    for counts in ((2, 3), (0, 2), (0, 0)):
+        own = paddle.full([counts[rank], 2], rank, "float32")
+        found = gather_rows(own).numpy()
+        expected = [[r, r] for r in range(2) for _ in range(counts[r])]
+        np.testing.assert_array_equal(
+            found, np.reshape(expected, (-1, 2)).astype("float32"))
+
+
 if __name__ == "__main__":
     distributed.start()
     assert distributed.world() == 2
-    for check in (averaged_gradients, averaged_statistics, counters):
+    for check in (averaged_gradients, averaged_statistics, counters,
+                  gathered_rows):
         check(distributed.rank())
         print(f"{check.__name__} passed", flush=True)
     sys.exit(0)
