@@ -105,6 +105,17 @@ class Text(Check):
         return isinstance(value, str) or (value is None and self.optional)
 
 
+class Either(Check):
+    """What one of the given checks accepts."""
+
+    def __init__(self, *checks):
+        self.checks = checks
+        self.allowed = ", or ".join(c.allowed for c in checks)
+
+    def accepts(self, value):
+        return any(c.accepts(value) for c in self.checks)
+
+
 BOOL = OneOf(True, False)
 PROBABILITY = Range(0.0, 1.0)
 SIZE = ListOf(Range(1, integer=True), 2)

@@ -3,6 +3,7 @@
 """What every dataset is: rows of files, reading with checks, items."""
 
 import contextlib
+import copy
 import os
 import zlib
 from typing import NamedTuple, Optional
@@ -190,6 +191,28 @@ class SegDataset:
             if missing:
                 raise DataError(f"{where}: {len(missing)} of {len(paths)} "
                                 f"{what} are missing, first: {missing[0]}")
+
+    def with_masks(self, masks):
+        """A copy that has masks, and only the images of those.
+
+        Args:
+            masks (dict): name of an image -> path of its mask.
+        Raises: DataError for a name that no image has; ConfigError if the
+            images have views.
+        """
+        if self.views:
+            raise ConfigError(f"{self._section}.views: images that are read "
+                              "with a mask have none; put the operations into "
+                              f"{self._section}.transforms")
+        unknown = sorted(set(masks) - {row.name for row in self.rows})
+        if unknown:
+            raise DataError(f"{self._section}: {len(unknown)} images with "
+                            "pseudo-labels are not in it, first: "
+                            f"{unknown[0]}")
+        other = copy.copy(self)
+        other.rows = [row._replace(mask=masks[row.name]) for row in self.rows
+                      if row.name in masks]
+        return other
 
     def __len__(self):
         return len(self.rows)

@@ -12,6 +12,10 @@ from contrib_semiseg.datasets.base import (
     Row,
     SegDataset,
 )
+from contrib_semiseg.datasets.palettes import NAMED, named_palette
+
+PALETTE = check.Either(check.OneOf(*NAMED), check.ListOf(check.ListOf(
+    check.Range(0, 255, integer=True), 3), optional=True))
 
 
 def find_list(root, list_file, key):
@@ -93,8 +97,9 @@ class ListDataset(SegDataset):
             does not name has the image's name in `mask_dir`.
         image_suffix (str, optional): put after the ids, e.g. ".jpg".
         mask_suffix (str): of the masks in `mask_dir`.
-        class_names (list of str, optional), palette (list, optional): a name
-            and an RGB colour for each class.
+        class_names (list of str, optional): one for each class.
+        palette (list or str, optional): an RGB colour for each class, or
+            the name of known ones: cityscapes, voc.
         The others: see `SegDataset`.
     """
 
@@ -110,11 +115,10 @@ class ListDataset(SegDataset):
                  mask_suffix: check.Text() = ".png", transforms=None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
-                 palette: check.ListOf(check.ListOf(
-                     check.Range(0, 255, integer=True), 3),
-                                       optional=True) = None, views=None,
+                 palette: PALETTE = None, views=None,
                  masks=None, same_image_mix: check.BOOL = False,
                  joint_order: check.BOOL = False):
+        palette = named_palette(palette)
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)

@@ -5,27 +5,15 @@
 import cv2
 import numpy as np
 
+from contrib_semiseg.datasets.palettes import voc_palette
+
 UNLABELED = (224, 224, 224)  # colour of ignored pixels
 _GAP = 4
 
 
-def voc_palette(num_classes):
-    """The colours of PASCAL VOC: uint8 [num_classes, 3], RGB.
-
-    Bit k of the class goes to channel k % 3, from the highest bit down.
-    """
-    classes = np.arange(num_classes)
-    palette = np.zeros((num_classes, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            value = classes >> (3 * bit + channel) & 1
-            palette[:, channel] |= (value << (7 - bit)).astype(np.uint8)
-    return palette
-
-
-def full_palette(num_classes, palette=None):
-    """uint8 [256, 3]: `palette`, or VOC's; then `UNLABELED` for the rest."""
-    table = np.full((256, 3), UNLABELED, np.uint8)
+def full_palette(num_classes, palette=None, rest=UNLABELED):
+    """uint8 [256, 3]: `palette`, or VOC's; then the colour `rest`."""
+    table = np.full((256, 3), rest, np.uint8)
     if palette is None:
         palette = voc_palette(num_classes)
     rows = np.asarray(palette, np.uint8).reshape(-1, 3)[:256]

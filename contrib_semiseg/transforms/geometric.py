@@ -116,36 +116,46 @@ class RandomLongSide:
     """Resize the longer side to a random length, keeping the proportions.
 
     The length is a uniform integer in [int(L * min_scale),
-    int(L * max_scale)], both included, L being the longer side; the other
-    side follows, rounded half up. The image is smoothed where it shrinks
-    (Pillow's bilinear filter); labels take the nearest pixel.
+    int(L * max_scale)], both included; the other side follows, rounded half
+    up. The image is smoothed where it shrinks (Pillow's bilinear filter);
+    labels take the nearest pixel.
 
     Args:
-        min_scale, max_scale (float): factors on the longer side, > 0.
+        min_scale, max_scale (float): factors on L, > 0.
+        base_size (int, optional): L in pixels; null: the longer side of each
+            image itself.
     """
 
     eight_bit = True
 
     @check.arguments
     def __init__(self, *, min_scale: check.Range(0, exclude_low=True) = 0.5,
-                 max_scale: check.Range(0, exclude_low=True) = 2.0):
+                 max_scale: check.Range(0, exclude_low=True) = 2.0,
+                 base_size: check.Range(1, integer=True, optional=True) = None
+                 ):
         if min_scale > max_scale:
             raise ArgumentError("min_scale", min_scale,
                                 f"at most max_scale = {max_scale}")
         self.min_scale, self.max_scale = min_scale, max_scale
+        self.base_size = base_size
 
     def draw(self, rng, height, width):
         """The longer side, pixels, for an image of this size."""
-        side = max(height, width)
+        side = self.base_size or max(height, width)
         return int(rng.integers(max(1, int(side * self.min_scale)),
                                 max(1, int(side * self.max_scale)),
                                 endpoint=True))
 
+    @staticmethod
+    def size(long_side, height, width):
+        """The new (height, width)."""
+        longest = max(height, width)
+        return tuple(long_side if side == longest else
+                     max(1, int(side * long_side / longest + 0.5))
+                     for side in (height, width))
+
     def apply(self, data, long_side):
-        sides = data["img"].shape[:2]
-        height, width = (
-            long_side if side == max(sides) else
-            max(1, int(side * long_side / max(sides) + 0.5)) for side in sides)
+        height, width = self.size(long_side, *data["img"].shape[:2])
         data["img"] = _pil_resize(data["img"], width, height,
                                   Image.Resampling.BILINEAR)
         for key in fields(data):

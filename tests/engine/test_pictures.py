@@ -3,11 +3,12 @@
 import numpy as np
 from paddleseg.transforms import Normalize
 
+from contrib_semiseg.datasets.palettes import voc_palette
 from contrib_semiseg.engine import pictures
 
 
 def test_colours_of_pascal_voc():
-    palette = pictures.voc_palette(21)
+    palette = voc_palette(21)
     assert palette[[0, 1, 2, 8, 15, 20]].tolist() == [
         [0, 0, 0], [128, 0, 0], [0, 128, 0], [64, 0, 0], [192, 128, 128],
         [0, 64, 128]]
