@@ -3,10 +3,15 @@
 """Import the component folders, so that their classes register by name."""
 
 from contrib_semiseg import datasets, losses, methods, models, transforms
-from contrib_semiseg.engine import optimizer, schedules
+from contrib_semiseg.engine import (
+    labeling_stages,
+    optimizer,
+    schedules,
+    training_stage,
+)
 from contrib_semiseg.mixing import boxes
 
 __all__ = [
-    "boxes", "datasets", "losses", "methods", "models", "optimizer",
-    "schedules", "transforms"
+    "boxes", "datasets", "labeling_stages", "losses", "methods", "models",
+    "optimizer", "schedules", "training_stage", "transforms"
 ]

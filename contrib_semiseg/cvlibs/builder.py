@@ -97,16 +97,19 @@ class Builder:
                   "make_model": lambda: self.make_model}
         return self._component("method", "method", makers)
 
-    def schedule(self, total_steps):
+    def schedule(self, total_steps, total_batch=None):
         """Return the learning rate as a function of the step.
 
         Args:
             total_steps (int): optimizer steps of the whole run.
+            total_batch (int, optional): labelled images of a step, over all
+                processes.
         """
         name = self.config.get("lr_scheduler.type")
         if name in manager.SCHEDULES.components_dict:
             return self._component("lr_scheduler", "lr_scheduler",
-                                   {"total_steps": lambda: total_steps})
+                                   {"total_steps": lambda: total_steps,
+                                    "total_batch": lambda: total_batch})
         section = dict(self.config.tree["lr_scheduler"])
         arguments = {k: section.pop(k) for k in _SCHEDULE_ARGUMENTS
                      if k in section}
@@ -119,6 +122,12 @@ class Builder:
     def optimizer(self):
         """Return the optimizer's factory, (network, rate) to optimizer."""
         return self._component("optimizer", "optimizer")
+
+    def stages(self):
+        """Return {name: stage} in their order; empty if there are none."""
+        return {name: self._component(f"stages.{name}", "stage",
+                                      {"name": lambda name=name: name})
+                for name in self.config.tree.get("stages") or {}}
 
     def _dataset(self, section):
         return self._component(section, "dataset", {

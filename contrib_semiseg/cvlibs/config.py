@@ -190,6 +190,11 @@ class Config:
         config._override([_parse_option(o) for o in opts or []], "--opts")
         given = [(FLAG_KEYS.get(k, k), v, f"--{k}")
                  for k, v in (flags or {}).items() if v is not None]
+        if config.get("lr_scheduler.reference_batch") is not None and \
+                (flags or {}).get("learning_rate") is not None:
+            # A rate given by hand is meant as it is.
+            given.append(("lr_scheduler.reference_batch", None,
+                          "--learning_rate"))
         together = [key for key, _, _ in given]
         for key, value, source in given:
             config._override([(key, value)], source, together)

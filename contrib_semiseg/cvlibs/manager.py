@@ -23,10 +23,11 @@ METHODS = ComponentManager("methods")
 MASKS = ComponentManager("masks")
 OPTIMIZERS = ComponentManager("optimizers")
 SCHEDULES = ComponentManager("schedules")
+STAGES = ComponentManager("stages")
 
 __all__ = [
     "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
-    "OPTIMIZERS", "SCHEDULES", "TRANSFORMS", "override", "register"
+    "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS", "override", "register"
 ]
 
 

@@ -6,6 +6,8 @@ What a section may hold is read off the constructors: their argument names,
 their `check.Check` annotations and the kind of their defaults.
 """
 
+import re
+
 from contrib_semiseg.cvlibs import check, sections, signature
 from contrib_semiseg.cvlibs.check import OneOf, Range, Text
 from contrib_semiseg.cvlibs.config import show
@@ -34,6 +36,7 @@ class Device(check.Check):
             kind == "gpu" and bool(colon) and index.isdigit())
 
 
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COUNT = Range(1, integer=True)
 _NUMBERS = check.ListOf(Range())
 TOP = {
@@ -67,12 +70,13 @@ TEST_CONFIG = {
     "center_crop": check.BOOL,
     "aug_eval": check.BOOL,
     "scales": None,
+    "scaling": OneOf("image", "input"),
     "flip_horizontal": check.BOOL,
     "flip_vertical": check.BOOL,
 }
 
 SECTIONS = (*ROLES, "model", "method", "optimizer", "lr_scheduler", "loss",
-            "test_config")
+            "test_config", "stages")
 # What a run needs, for `check_config(config, need=...)`.
 TRAIN = ("train_dataset", "model", "method", "optimizer", "lr_scheduler",
          "loss", "batch_size", "iters")
@@ -223,6 +227,28 @@ class _Checker:
                 f"{len(section['types'])} loss types; allowed: as many, or "
                 "a single type")
 
+    def test_options(self, where):
+        """Check a section of options for running a network."""
+        test = self.mapping(where, TEST_CONFIG, "a key of test_config")
+        scales = test.get("scales", 1.0)
+        self.value(f"{where}.scales", scales, check.ListOf(
+            Range(0, exclude_low=True)) if isinstance(scales, list) else
+            Range(0, exclude_low=True))
+
+    def stages(self):
+        section = self.config.get("stages")
+        if not isinstance(section, dict) or "type" in section:
+            raise self.config.error("stages", "is not allowed; allowed: named "
+                                    "sections, each with a type")
+        for name in section:
+            if not _NAME.fullmatch(str(name)):
+                raise self.config.error(
+                    f"stages.{name}", "is no name of a folder; allowed: "
+                    "letters, digits, _ and -")
+            self.component(f"stages.{name}", "stage")
+            if self.config.get(f"stages.{name}.test_config") is not None:
+                self.test_options(f"stages.{name}.test_config")
+
     def top(self, need):
         tree = self.config.tree
         allowed = [*TOP, *SECTIONS]
@@ -263,12 +289,9 @@ def check_config(config, need=TRAIN):
         elif section == "loss":
             checker.loss()
         elif section == "test_config":
-            test = checker.mapping(section, TEST_CONFIG,
-                                   "a key of test_config")
-            scales = test.get("scales", 1.0)
-            checker.value("test_config.scales", scales, check.ListOf(
-                Range(0, exclude_low=True)) if isinstance(scales, list) else
-                Range(0, exclude_low=True))
+            checker.test_options(section)
+        elif section == "stages":
+            checker.stages()
         else:
             checker.component(section, section)
     if "method" in need:

@@ -25,13 +25,16 @@ SHARED = {
     "method": ("num_classes", "ignore_index"),
     "optimizer": (),
     "lr_scheduler": (),
+    "stage": (),
 }
 # Arguments that only the builder can fill in, and from what.
 FILLED = {
     "dataset": {"role": "the name of the section"},
     "method": {"model": "the section model", "make_model": "the section model",
                "criterion": "the section loss"},
-    "lr_scheduler": {"total_steps": "iters or epochs"},
+    "lr_scheduler": {"total_steps": "iters or epochs", "total_batch":
+                     "batch_size and the number of processes"},
+    "stage": {"name": "the key of its section"},
 }
 # Arguments that hold components: (kind, how many); "lists": named lists.
 NESTED = {"backbone": ("backbone", "one"), "transforms":
@@ -47,6 +50,7 @@ def _registries(kind):
         "losses": [manager.LOSSES], "method": [manager.METHODS],
         "optimizer": [manager.OPTIMIZERS],
         "lr_scheduler": [manager.SCHEDULES],
+        "stage": [manager.STAGES],
     }[kind]
 
 

@@ -128,6 +128,16 @@ def average_statistics(layer):
               if name.split(".")[-1] in ("_mean", "_variance")])
 
 
+def gather_lists(values):
+    """The processes' lists of texts in one, in the order of their ranks."""
+    if world() == 1:
+        return list(values)
+    fence()
+    found = []
+    dist.all_gather_object(found, list(values))
+    return [value for part in found for value in part]
+
+
 _fences = 0
 
 

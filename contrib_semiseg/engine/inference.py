@@ -63,6 +63,7 @@ def merge_options(section, given):
     options.update({k: v for k, v in given.items() if v is not None})
     needs = dict(crop_size=("is_slide", "center_crop"), stride=("is_slide",),
                  border=("is_slide",), scales=("aug_eval",),
+                 scaling=("aug_eval",),
                  flip_horizontal=("aug_eval",), flip_vertical=("aug_eval",))
     for name, switches in needs.items():
         if given.get(name) and not any(options.get(s) for s in switches):
@@ -103,6 +104,7 @@ class Inferencer:
         aug_eval (bool): sum over `scales` and the flips; without it they
             have no effect.
         scales (float|list): factors on the size of the image, > 0.
+        scaling (str): "image" or "input": see `sliding_window.multi_scale`.
         flip_horizontal, flip_vertical (bool): add the mirrored images.
         batch (int): windows (and flips) per forward pass.
 
@@ -116,6 +118,7 @@ class Inferencer:
                  sum_softmax: check.BOOL = False,
                  center_crop: check.BOOL = False,
                  aug_eval: check.BOOL = False, scales=1.0,
+                 scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
                  flip_vertical: check.BOOL = False,
                  batch: check.Range(1, integer=True) = 1):
@@ -142,7 +145,7 @@ class Inferencer:
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
-            border=border, sum_softmax=sum_softmax,
+            border=border, sum_softmax=sum_softmax, scaling=scaling,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)

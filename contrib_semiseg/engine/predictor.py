@@ -18,7 +18,7 @@ from contrib_semiseg.engine.evaluator import progress, read_ahead
 FOLDERS = ("class_map", "color", "overlay")
 
 
-def _write(path, data):
+def write(path, data):
     """Write bytes under a temporary name and rename."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
@@ -32,7 +32,7 @@ def _write(path, data):
             os.remove(temporary)
 
 
-def _index_png(classes, palette):
+def index_png(classes, palette):
     """PNG bytes of a class map that opens in colour but holds indices."""
     image = Image.fromarray(classes)
     if classes.dtype == np.uint8:
@@ -70,11 +70,11 @@ def save_prediction(save_dir, name, image, classes, palette):
     """
     color = pictures.colorize(classes, palette)
     parts = (
-        (".png", _index_png(classes, pictures.full_palette(256, palette))),
+        (".png", index_png(classes, pictures.full_palette(256, palette))),
         (".png", _encode(".png", color)),
         (".jpg", _encode(".jpg", pictures.overlay(image, color))))
     for folder, (suffix, data) in zip(FOLDERS, parts):
-        _write(os.path.join(save_dir, folder, name + suffix), data)
+        write(os.path.join(save_dir, folder, name + suffix), data)
 
 
 def predict(inferencer, images, *, read, save_dir, palette=None, workers=1):

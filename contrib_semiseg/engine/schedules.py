@@ -31,6 +31,11 @@ class PolyLR:
         warmup_start_lr (float): rate at k = 0 of the rise.
         delay (int): steps by which the curve lags: k is max(0, step -
             delay). Releases that set the rate after the step have 1.
+        total_batch (int, optional): labelled images of an update, over all
+            processes.
+        reference_batch (int, optional): the `total_batch` that
+            `learning_rate` is meant for; another one scales it linearly. A
+            rate given with --learning_rate is never scaled.
     Source: the CPS release; PaddleSeg's PolynomialDecay restarts k at the end
         of the warm-up.
     """
@@ -40,8 +45,12 @@ class PolyLR:
                  power: check.Range(0) = 0.9, end_lr: check.Range(0) = 0.0,
                  warmup_iters: check.Range(0, integer=True) = 0,
                  warmup_start_lr: check.Range(0) = 0.0,
-                 delay: check.Range(0, integer=True) = 0):
+                 delay: check.Range(0, integer=True) = 0, total_batch=None,
+                 reference_batch: check.Range(1, integer=True,
+                                              optional=True) = None):
         self.delay = delay
+        if total_batch and reference_batch:
+            learning_rate = learning_rate / reference_batch * total_batch
         self.base, self.total, self.power = learning_rate, total_steps, power
         self.end, self.warmup_iters = end_lr, warmup_iters
         self.warmup_start_lr = warmup_start_lr

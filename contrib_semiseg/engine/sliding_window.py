@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score map of one image: whole, or window by window; flips and scales.
 
-Everything here is numpy. `forward` maps float32 [N, 3, h, w] to the logits
+Arrays are numpy's. `forward` maps float32 [N, 3, h, w] to the logits
 float32 [N, C, h, w]; `normalize` maps a raw image [h, w, 3] (RGB, 0..255) to
 float32 [3, h, w].
 Source: CPS (CVPR 2021), the evaluation of its release: the logits of
 overlapping windows, flips and scales are summed, never averaged; of cut
-windows and summed probabilities: the UniMatch release.
+windows and summed probabilities: the UniMatch release; of resized inputs: the
+ST release.
 """
 
 import itertools
@@ -15,6 +16,8 @@ import math
 
 import cv2
 import numpy as np
+import paddle
+import paddle.nn.functional as F
 
 
 def default_stride(crop_size):
@@ -69,6 +72,14 @@ def resize_maps(maps, size):
         cv2.resize(source, (size[1], size[0]), dst=target,
                    interpolation=cv2.INTER_LINEAR)
     return out
+
+
+def resize_aligned(maps, size):
+    """Bilinear resize of float32 [C, h, w] to `size`; corners correspond."""
+    if maps.shape[1:] == tuple(size):
+        return maps
+    return F.interpolate(paddle.to_tensor(maps[None]), size, mode="bilinear",
+                         align_corners=True)[0].numpy()
 
 
 def argmax(maps):
@@ -182,20 +193,38 @@ def score(image, forward, normalize, *, crop_size=None, stride=None,
     return total[:, top:total.shape[1] - bottom, left:total.shape[2] - right]
 
 
-def multi_scale(image, forward, normalize, *, scales=(1.0,), **options):
+def multi_scale(image, forward, normalize, *, scales=(1.0,), scaling="image",
+                **options):
     """Sum of `score` over resized images, each brought back to [h, w].
 
     Args:
-        scales (sequence[float]): the image is resized by each, bilinear.
+        scales (sequence[float]): factors of the size.
+        scaling (str): what is resized, bilinear: "image", the raw one, to
+            the rounded size; "input", the normalised one, to the size cut
+            to integers, its corners and those of its map aligned.
         **options: passed to `score`.
 
     Returns: float32 [C, h, w].
     """
-    total = None
+    size, total = image.shape[:2], None
     for scale in scales:
-        scaled = image if scale == 1 else cv2.resize(
-            image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        part = resize_maps(score(scaled, forward, normalize, **options),
-                           image.shape[:2])
+        if scaling == "input":
+            scaled, as_input = _resized_input(image, normalize, scale)
+            part = resize_aligned(
+                score(scaled, forward, as_input, **options), size)
+        else:
+            scaled = image if scale == 1 else cv2.resize(
+                image, None, fx=scale, fy=scale,
+                interpolation=cv2.INTER_LINEAR)
+            part = resize_maps(score(scaled, forward, normalize, **options),
+                               size)
         total = part if total is None else total + part
     return total
+
+
+def _resized_input(image, normalize, scale):
+    """`image` and `normalize` of `score`, the image normalised already."""
+    size = [max(1, int(side * scale)) for side in image.shape[:2]]
+    resized = resize_aligned(normalize(image), size)
+    return resized.transpose(1, 2, 0), lambda x: np.ascontiguousarray(
+        x.transpose(2, 0, 1))

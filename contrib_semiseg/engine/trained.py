@@ -15,6 +15,7 @@ from contrib_semiseg.cvlibs.errors import (
     nearest,
 )
 from contrib_semiseg.cvlibs.weights import fit, load_state
+from contrib_semiseg.datasets.palettes import named_palette
 from contrib_semiseg.engine.inference import (
     Inferencer,
     eager_forward,
@@ -25,8 +26,8 @@ from contrib_semiseg.engine.onnx_engine import ENGINES, choose_engine
 # Where a folder may keep the weights: a network's own, or that of a run.
 WEIGHTS = ("model.pdparams", os.path.join("best_model", "model.pdparams"))
 _TEST_FLAGS = ("is_slide", "crop_size", "stride", "border", "sum_softmax",
-               "center_crop", "aug_eval", "scales", "flip_horizontal",
-               "flip_vertical")
+               "center_crop", "aug_eval", "scales", "scaling",
+               "flip_horizontal", "flip_vertical")
 
 
 def add_options(parser):
@@ -56,6 +57,9 @@ def add_options(parser):
                         const=True, help="sum over --scales and the flips")
     add("--scales", nargs="+", type=float, metavar="S",
         help="factors on the image size, with --aug_eval")
+    add("--scaling", choices=("image", "input"),
+        help="--scales resize the raw image, or the normalised one with its "
+        "corners aligned (default: image)")
     cli.add_switch(parser, "--flip_horizontal",
                    "add the mirrored image, with --aug_eval")
     cli.add_switch(parser, "--flip_vertical",
@@ -136,7 +140,8 @@ def palette_of(config):
     """The validation set's colours, or None; its files may be absent."""
     section = config.get("val_dataset") or {}
     kind = manager.DATASETS.components_dict.get(section.get("type"))
-    return section.get("palette", getattr(kind, "PALETTE", None))
+    return named_palette(section.get("palette",
+                                     getattr(kind, "PALETTE", None)))
 
 
 def make_inferencer(network, options, *, transforms, engine, first_picture):

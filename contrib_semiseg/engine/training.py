@@ -156,12 +156,14 @@ def compare(old, new, path):
             f"{', '.join(changed)}: the result is not that of one run")
 
 
-def train(config, resume=None):
+def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
     """Train as a checked configuration says.
 
     Args:
         config (Config): passed through `schema.check_config`.
         resume (str, optional): checkpoint folder or "auto".
+        datasets (callable): see `make_datasets`, which it replaces.
+        extra_hooks (sequence of Hook): called after the others.
 
     Returns: dict of the last scores (empty without do_eval).
     Raises: UserError and its kinds; Stopped after a signal.
@@ -173,11 +175,12 @@ def train(config, resume=None):
     builder = Builder(config)
     seed_step(run.seed, 0)
     method = distributed.synchronize_norms(builder.method())
-    datasets = make_datasets(builder, method.requires)
+    datasets = datasets(builder, method.requires)
     streams = make_streams(datasets, run)
     epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
     total = run.iters or run.epochs * max(1, epoch)
-    schedule = builder.schedule(total)
+    schedule = builder.schedule(total, run.batch_size * run.accumulate_steps *
+                                distributed.world())
     optimizer = builder.optimizer()(method, schedule(0))
     meta = {"config": config.tree, "seed": run.seed}
     all_hooks, saver = make_hooks(run, builder, datasets["labeled"], meta)
@@ -185,7 +188,7 @@ def train(config, resume=None):
         method=method, optimizer=optimizer, schedule=schedule,
         total_steps=total, iters_per_epoch=max(1, epoch), seed=run.seed,
         accumulate_steps=run.accumulate_steps, precision=run.precision,
-        amp_level=run.amp_level, hooks=all_hooks)
+        amp_level=run.amp_level, hooks=[*all_hooks, *extra_hooks])
     start = 0
     if resumed is not None:
         head = checkpoint.load(resumed, method=method, optimizer=optimizer,
@@ -213,8 +216,8 @@ def train(config, resume=None):
 def announce(trainer, datasets):
     """Print what is about to be trained."""
     count = sum(int(np.prod(p.shape)) for p in trainer.parameters)
-    images = ", ".join(f"{len(d)} {name}" for name, d in datasets.items()
-                       if name != "source")
+    images = ", ".join(getattr(d, "listing", f"{len(d)} {name} images")
+                       for name, d in datasets.items() if name != "source")
     say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
-        f"parameters, {images} images, {trainer.total_steps} iterations on "
+        f"parameters, {images}, {trainer.total_steps} iterations on "
         f"{paddle.get_device()} x {distributed.world()}")
