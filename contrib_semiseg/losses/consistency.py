@@ -7,6 +7,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from contrib_semiseg.cvlibs import check, manager
+from contrib_semiseg.losses.cross_entropy import cut_off
 
 
 def _same_size(name, logits, other):
@@ -34,6 +35,9 @@ def selected_cross_entropy(logits, label, selected, valid):
     _same_size("selected_cross_entropy", logits, label)
     ce = F.cross_entropy(logits, label, axis=1, reduction="none")
     ce = ce.reshape(label.shape)
+    rest = cut_off(logits, label)
+    if rest is not None:
+        ce = ce + rest
     trusted = (selected & valid).astype(ce.dtype)
     return (ce * trusted).sum() / valid.astype(ce.dtype).sum().clip(min=1.0)
 

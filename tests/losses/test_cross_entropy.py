@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
+from contrib_semiseg.losses.consistency import selected_cross_entropy
 from contrib_semiseg.losses.cross_entropy import (
     CrossEntropyLoss,
     OhemCrossEntropyLoss,
@@ -102,3 +103,30 @@ def test_ohem_component_passes_its_arguments(data):
     value = OhemCrossEntropyLoss(thresh=0.2, min_kept=7)(
         *tensors(logits, label))
     assert float(value) == pytest.approx(ce[kept].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [
+    lambda x, y: cross_entropy(x, y, 255),
+    CrossEntropyLoss(weight=[2.0, 2.0, 2.0]),
+    lambda x, y: ohem_cross_entropy(x, y, 0.7, 1),
+    lambda x, y: selected_cross_entropy(x, y.clip(max=2), y < 3, y < 3)])
+def test_an_utterly_wrong_pixel_has_its_whole_loss(loss):
+    """Paddle's own value stops near 64; the gradient is left as it is."""
+    x = paddle.to_tensor(np.array([[100.0, 0, 3], [0, 200, 3]], "float32").T[
+        None, :, :, None], stop_gradient=False)
+    y = paddle.to_tensor([[[1], [0]]])
+    value = loss(x, y)
+    np.testing.assert_allclose(float(value), (100 + 200) / 2)
+    value.backward()
+    np.testing.assert_allclose(x.grad.numpy()[0, :, :, 0],
+                               np.array([[1, -1, 0], [-1, 1, 0]]).T / 2,
+                               atol=1e-6)
+
+
+def test_ignored_pixels_do_not_count_where_values_were_cut_off():
+    x = paddle.to_tensor(np.array([[100.0, 0], [0, 300]], "float32").T[
+        None, :, :, None])
+    y = paddle.to_tensor([[[1], [255]]])
+    np.testing.assert_allclose(float(cross_entropy(x, y, 255)), 100)
+    np.testing.assert_allclose(float(CrossEntropyLoss(weight=[1, 2])(x, y)),
+                               100)
