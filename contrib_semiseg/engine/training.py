@@ -163,7 +163,8 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
         config (Config): passed through `schema.check_config`.
         resume (str, optional): checkpoint folder or "auto".
         datasets (callable): see `make_datasets`, which it replaces.
-        extra_hooks (sequence of Hook): called after the others.
+        extra_hooks (sequence of Hook): called before the others, so that a
+            checkpoint is never ahead of what they keep.
 
     Returns: dict of the last scores (empty without do_eval).
     Raises: UserError and its kinds; Stopped after a signal.
@@ -188,7 +189,7 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
         method=method, optimizer=optimizer, schedule=schedule,
         total_steps=total, iters_per_epoch=max(1, epoch), seed=run.seed,
         accumulate_steps=run.accumulate_steps, precision=run.precision,
-        amp_level=run.amp_level, hooks=[*all_hooks, *extra_hooks])
+        amp_level=run.amp_level, hooks=[*extra_hooks, *all_hooks])
     start = 0
     if resumed is not None:
         head = checkpoint.load(resumed, method=method, optimizer=optimizer,

@@ -3,6 +3,7 @@
 """The stage that trains a new network, with or without pseudo-labels."""
 
 import copy
+import hashlib
 import json
 import zlib
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.builder import Builder
+from contrib_semiseg.cvlibs.errors import CheckpointError
 from contrib_semiseg.cvlibs.sections import find
+from contrib_semiseg.cvlibs.weights import load_state
 from contrib_semiseg.datasets.mixed import MixedDataset
 from contrib_semiseg.engine import checkpoint, distributed, training
 from contrib_semiseg.engine.hooks import Hook
 from contrib_semiseg.engine.labeling import read_labels
-from contrib_semiseg.engine.stages import Stage, files_digest, names_digest
+from contrib_semiseg.engine.stages import Stage, names_digest
 
 SNAPSHOTS = "snapshots"
 # Beside `training.FREE_KEYS`: what the stage handles by itself.
@@ -139,8 +142,8 @@ class Train(Stage):
         if others:
             raise config.error(
                 "method.type", f"also reads {', '.join(sorted(others))} "
-                "images; a stage with pseudo_labels has labelled ones alone "
-                "(allowed: Supervised)")
+                "images; a stage with pseudo_labels needs a method that reads "
+                "labelled ones alone")
 
     def wants_best(self, context):
         """Whether another stage reads the network of the best score."""
@@ -186,12 +189,16 @@ class Train(Stage):
 
     def run(self, context):
         config, folder = self.own_config(context), context.folder(self.name)
+        length, = self.length(config).values()
         hooks = [SnapshotHook(save_dir=folder, parts=self.snapshots,
-                              length=next(iter(self.length(config).values()))
-                              )] if self.snapshots else []
+                              length=length)] if self.snapshots else []
         training.train(config, "auto", extra_hooks=hooks,
                        datasets=lambda *parts: self.datasets(context, *parts))
         kept = self.networks(context)
+        if self.snapshots and len(kept) < len(snapshot_points(
+                length, self.snapshots)):
+            raise CheckpointError(f"{folder / SNAPSHOTS}: networks are "
+                                  f"missing; remove {folder}")
         figures = {"iterations": int(kept[-1].parent.name.split("_")[1])}
         for name, path in (("miou", kept[-1]), ("best_miou", self.best(
                 context))):
@@ -201,7 +208,7 @@ class Train(Stage):
                     scores.read_text(encoding="utf-8"))["miou"] or 0.0, 4)
         if self.wants_best(context):
             kept = [*kept, self.best(context)]
-        return files_digest(kept), figures
+        return weights_digest(kept), figures
 
     def datasets(self, context, builder, requires):
         """See `training.make_datasets`."""
@@ -228,6 +235,16 @@ class Train(Stage):
     def best(self, context):
         """Weights of the best score."""
         return context.folder(self.name) / "best_model" / checkpoint.MODEL
+
+
+def weights_digest(paths):
+    """SHA-256 over the values of networks, whatever made their files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for name, value in sorted(load_state(str(path)).items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
 
 
 def _names(dataset):

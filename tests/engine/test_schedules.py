@@ -49,3 +49,10 @@ def test_unknown_names(name, options, said):
     with pytest.raises(ConfigError, match=said):
         PaddleSchedule(type=name, total_steps=3, learning_rate=1.0,
                        options=options)
+
+
+def test_the_rate_follows_the_batch():
+    rate = PolyLR(learning_rate=0.16, total_steps=10, total_batch=4,
+                  reference_batch=16)
+    assert rate(0) == pytest.approx(0.04)
+    assert PolyLR(learning_rate=0.16, total_steps=10, total_batch=4)(0) == 0.16

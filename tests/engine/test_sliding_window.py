@@ -33,7 +33,7 @@ def test_last_window_ends_at_the_border():
     assert sw.default_stride((512, 800)) == (342, 534)
 
 
-def test_the_frames_of_the_card_have_2_by_4_windows():
+def test_the_frames_of_cityscapes_have_2_by_4_windows():
     stride = sw.default_stride((800, 800))[0]
     assert sw.starts(1024, 800, stride) == [0, 224]
     assert sw.starts(2048, 800, stride) == [0, 534, 1068, 1248]
@@ -155,3 +155,26 @@ def test_the_centre_of_an_array(image):
     np.testing.assert_array_equal(sw.center(image, (6, 4)), image[1:5, 2:8])
     np.testing.assert_array_equal(sw.center(image[..., 0], (5, 9)),
                                   image[:, 2:7, 0])
+
+
+def test_inputs_are_resized_with_their_corners_aligned(image):
+    """Corners stay corners, and sizes are cut to integers."""
+    inputs = []
+
+    def net(x):
+        inputs.append(x)
+        return x
+
+    total = sw.multi_scale(image, net, to_chw, scales=(0.5, 1.4),
+                           scaling="input")
+    height, width = image.shape[:2]
+    assert [x.shape[2:] for x in inputs] == [
+        (int(height * s), int(width * s)) for s in (0.5, 1.4)]
+    for x in inputs:
+        np.testing.assert_allclose(x[0, :, [0, 0, -1, -1], [0, -1, 0, -1]],
+                                   image[[0, 0, -1, -1], [0, -1, 0, -1]],
+                                   rtol=1e-4, atol=1e-3)
+    assert total.shape[1:] == (height, width)
+    ramp = np.linspace(0, 1, 5, dtype=np.float32)[None, None].repeat(3, 1)
+    np.testing.assert_allclose(sw.resize_aligned(ramp, (3, 9))[0, 0],
+                               np.linspace(0, 1, 9), atol=1e-6)

@@ -3,9 +3,11 @@
 """From a run to scores, predictions, a comparison and a benchmark."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from tests.support import tiny
@@ -71,3 +73,39 @@ def test_the_benchmark_prints_its_figures(trained):
     for name in ("step / bare compute", "waiting for data",
                  "images per second", "peak memory of the process"):
         assert re.search(rf"^{re.escape(name)} +\d", out, re.M), out
+
+
+def test_pseudo_labels_become_a_dataset_to_train_on(trained, tmp_path):
+    folder, config, _ = trained
+    photos, out = tmp_path / "photos", tmp_path / "pseudo"
+    shutil.copytree(next((folder / "scenes").glob("*/val/images")), photos)
+    (photos / "broken.png").write_text("no picture")
+
+    def make(*options):
+        return tiny.run(
+            "tools/make_pseudo_labels.py", "--config", config, "--model_path",
+            folder / "run" / "best_model", "--image_path", photos,
+            "--save_dir", out, "--engine", "eager", *options)
+
+    status, said, err = make("--min_confidence", 0.5)
+    assert status == 1, err  # one could not be read
+    assert "4 images labelled" in said and "1 could not be read" in said
+    rows = (out / "labels.csv").read_text().splitlines()
+    assert len(rows) == 5 and rows[1].startswith("00000.png,masks/00000.png,")
+    values = np.unique(np.array(Image.open(out / "masks" / "00000.png")))
+    assert 255 in values and values[values < 255].max(initial=0) < 8
+    status, said, _ = make("--min_confidence", 0.5)
+    assert status == 1 and "4 of 5 images are done already" in said
+    status, _, err = make("--min_confidence", 0.6)
+    assert status == 2 and "min_confidence was 0.5, and is 0.6 now" in err
+    status, _, err = make("--min_confidence", 2)
+    assert status == 2 and "--min_confidence" in err
+    tree = yaml.safe_load(config.read_text())
+    del tree["train_dataset"]
+    (tmp_path / "own.yml").write_text(yaml.safe_dump({
+        **tree, "_base_": str(out / "dataset.yml"),
+        "method": {"type": "Supervised"}}))
+    status, said, err = tiny.run("train.py", "--config", tmp_path / "own.yml",
+                                 "--save_dir", tmp_path / "run")
+    assert status == 0, err
+    assert "4 labeled images" in said

@@ -121,3 +121,12 @@ def test_padding_stays_marked_through_what_follows():
 def test_scales_in_the_wrong_order():
     with pytest.raises(ArgumentError, match="max_scale = 2.0"):
         RandomLongSide(min_scale=3.0)
+
+
+def test_the_long_side_may_come_from_one_size_for_all_images():
+    op, rng = RandomLongSide(base_size=40, min_scale=0.5, max_scale=1.1), \
+        np.random.default_rng(0)
+    for shape in ((21, 15), (300, 400)):
+        sides = {op.draw(rng, *shape) for _ in range(900)}
+        assert sides == set(range(20, 45))
+    assert op.size(30, 20, 13) == (30, 20) and op.size(30, 13, 20) == (20, 30)

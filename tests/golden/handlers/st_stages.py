@@ -12,12 +12,10 @@ from unittest import mock
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-import yaml
 from paddle import nn
 from PIL import Image
 
 from contrib_semiseg.cvlibs.builder import Builder
-from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.schema import check_config
 from contrib_semiseg.cvlibs.weights import load_state
 from contrib_semiseg.engine import (
@@ -40,7 +38,7 @@ from contrib_semiseg.metrics.confusion import Scores, confusion
 from contrib_semiseg.metrics.reliability import most_reliable, reliability
 from tests.golden.case import handles
 from tests.golden.handlers.st_data import recipe
-from tests.support import tiny
+from tests.support import staged
 from tests.support.replay import MainLogits, UnbiasedBatchNorm2D
 
 IGNORED = 255
@@ -364,24 +362,11 @@ def _settled(events):
     return found
 
 
-def toy_pipeline(folder, kind, labeled, unlabeled, val, **changes):
-    """A staged configuration over generated scenes, from the bases."""
-    path = tiny.config(folder, method={"type": "Supervised"}, **changes)
-    tree = yaml.safe_load(path.read_text())
-    tree.pop("iters", None)
-    base = Path(__file__).parents[3] / "configs/_base_/stages" / f"{kind}.yml"
-    tree["stages"] = yaml.safe_load(base.read_text())["stages"]
-    for section in ("train_dataset", "unlabeled_dataset", "val_dataset"):
-        tree[section].update(labeled=labeled, unlabeled=unlabeled, val=val)
-    tree["unlabeled_dataset"].pop("masks")
-    return Config(tree, str(path))
-
-
 @handles("st", "pipeline_st", "pipeline_stpp")
 def pipeline(case):
     kind = "stpp" if case.params["plus"] else "st"
     with tempfile.TemporaryDirectory() as folder:
-        config = toy_pipeline(
+        config = staged.config(
             Path(folder), kind, *case["in_L_U_V"].tolist(),
             batch_size=int(case["in_batch"]), epochs=int(case["in_epochs"]),
             do_eval=True, save_interval=2)
