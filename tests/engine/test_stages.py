@@ -236,3 +236,24 @@ def test_ground_truth_of_unlabelled_images_is_never_opened(tmp_path):
     for name in ("labels", "student"):
         status, _, err = train(path, "--stage", name)
         assert status == 0, err
+
+
+def test_two_processes_share_the_images_out(tmp_path):
+    path = staged.config(tmp_path, "st", sizes=(4, 9, 4), iters=2)
+    logs = tiny.launch(tmp_path, "train.py", "--config", path, "--engine",
+                       "eager")
+    assert "[STAGE] student: complete" in "".join(logs)
+    run = tmp_path / "run"
+    rows = read_labels(run / "labels")
+    assert [row.image for row in rows] == [f"{i:05d}.png"
+                                           for i in range(4, 13)]
+    before = {p: p.read_bytes() for p in run.rglob("*.png")}
+    assert len(before) == 9 and not list(run.rglob(".*"))
+    # One process alone labels as they did.
+    shutil.rmtree(run / "labels")
+    status, _, err = train(path, "--stage", "labels")
+    assert status == 0, err
+    assert {p: p.read_bytes() for p in run.rglob("*.png")} == before
+    status, out, err = train(path)
+    assert status == 0, err
+    assert out.count("complete, skipped") == 3
