@@ -14,7 +14,7 @@ import contrib_semiseg.components  # noqa: F401
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
 from contrib_semiseg.datasets.scene_painter import PALETTE
-from contrib_semiseg.engine import stages
+from contrib_semiseg.engine import checkpoint, stages
 from contrib_semiseg.engine.checkpoint import MODEL
 from contrib_semiseg.engine.labeling import read_labels
 from contrib_semiseg.engine.stages import Pipeline
@@ -257,3 +257,19 @@ def test_two_processes_share_the_images_out(tmp_path):
     status, out, err = train(path)
     assert status == 0, err
     assert out.count("complete, skipped") == 3
+
+
+def test_no_checkpoint_is_ahead_of_the_snapshots(tmp_path, monkeypatch):
+    """Killed between the two, the run would never take the snapshot."""
+    seen, save = {}, checkpoint.save
+
+    def told(save_dir, *, step, **rest):
+        found = (tmp_path / "run/teacher/snapshots").glob("iter_*")
+        seen[step] = {p.name for p in found}
+        return save(save_dir, step=step, **rest)
+
+    monkeypatch.setattr(checkpoint, "save", told)
+    plan(tmp_path, save_interval=1, iters=6).run("teacher")
+    assert [seen[step] for step in (1, 2, 3, 4, 6)] == [
+        set(), {"iter_2"}, {"iter_2"}, {"iter_2", "iter_4"},
+        {"iter_2", "iter_4"}]
