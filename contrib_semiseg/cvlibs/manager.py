@@ -19,13 +19,14 @@ from paddleseg.cvlibs.manager import (
 
 from contrib_semiseg.cvlibs.errors import UserError
 
+CROPS = ComponentManager("crops")
 METHODS = ComponentManager("methods")
 MASKS = ComponentManager("masks")
 OPTIMIZERS = ComponentManager("optimizers")
 SCHEDULES = ComponentManager("schedules")
 
 __all__ = [
-    "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
+    "BACKBONES", "CROPS", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
     "OPTIMIZERS", "SCHEDULES", "TRANSFORMS", "override", "register"
 ]
 

@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-from contrib_semiseg.transforms import color, geometric, intensity
+from contrib_semiseg.transforms import color, crops, geometric, intensity
 
-__all__ = ["color", "geometric", "intensity"]
+__all__ = ["color", "crops", "geometric", "intensity"]
