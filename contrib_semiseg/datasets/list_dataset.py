@@ -113,7 +113,7 @@ class ListDataset(SegDataset):
                  palette: check.ListOf(check.ListOf(
                      check.Range(0, 255, integer=True), 3),
                                        optional=True) = None, views=None,
-                 masks=None, same_image_mix: check.BOOL = False,
+                 crops=None, masks=None, same_image_mix: check.BOOL = False,
                  joint_order: check.BOOL = False):
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
@@ -146,7 +146,8 @@ class ListDataset(SegDataset):
         super().__init__(rows=rows, where=where, transforms=transforms,
                          role=role, num_classes=num_classes,
                          ignore_index=ignore_index, class_names=class_names,
-                         palette=palette, views=views, masks=masks,
+                         palette=palette, views=views, crops=crops,
+                         masks=masks,
                          same_image_mix=same_image_mix,
                          joint_order=joint_order)
 
@@ -194,7 +195,8 @@ class Dataset(SegDataset):
                  separator: check.Text() = " ", transforms=None,
                  img_channels: check.OneOf(3) = 3,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
-                 edge: check.OneOf(False) = False, views=None, masks=None,
+                 edge: check.OneOf(False) = False, views=None, crops=None,
+                 masks=None,
                  same_image_mix: check.BOOL = False,
                  joint_order: check.BOOL = False):
         section, key = SECTIONS[role], f"{mode}_path"
@@ -212,6 +214,6 @@ class Dataset(SegDataset):
         super().__init__(rows=rows, where=f"{key} = {listed}",
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
-                         views=views, masks=masks,
+                         views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
                          joint_order=joint_order)
