@@ -68,6 +68,12 @@ class Builder:
             return None
         return self._dataset("val_dataset")
 
+    def crops(self):
+        """Return the crops of the unlabelled views, or None."""
+        if self.config.get("unlabeled_dataset.crops") is None:
+            return None
+        return self._component("unlabeled_dataset.crops", "crops")
+
     def val_transforms(self):
         """Return the transforms of `val_dataset` without the dataset."""
         items = self.config.get("val_dataset.transforms") or []
@@ -98,7 +104,8 @@ class Builder:
     def method(self):
         """Return the method with its networks and criterion."""
         makers = {"model": self.make_model, "criterion": self.criterion,
-                  "make_model": lambda: self.make_model}
+                  "make_model": lambda: self.make_model, "crops": self.crops,
+                  "batch_size": lambda: self.config.get("batch_size")}
         return self._component("method", "method", makers)
 
     def schedule(self, total_steps, total_batch=None):

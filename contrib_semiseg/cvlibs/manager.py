@@ -19,6 +19,7 @@ from paddleseg.cvlibs.manager import (
 
 from contrib_semiseg.cvlibs.errors import UserError
 
+CROPS = ComponentManager("crops")
 METHODS = ComponentManager("methods")
 MASKS = ComponentManager("masks")
 OPTIMIZERS = ComponentManager("optimizers")
@@ -26,7 +27,7 @@ SCHEDULES = ComponentManager("schedules")
 STAGES = ComponentManager("stages")
 
 __all__ = [
-    "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
+    "BACKBONES", "CROPS", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
     "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS", "override", "register"
 ]
 

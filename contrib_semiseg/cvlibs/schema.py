@@ -47,6 +47,8 @@ TOP = {
     "batch_size": _COUNT,
     "iters": _COUNT,
     "epochs": _COUNT,
+    "iters_per_epoch": _COUNT,
+    "epoch_cycle": OneOf("fresh", "replay"),
     "save_dir": Text(),
     "log_iters": _COUNT,
     "save_interval": _COUNT,
@@ -73,6 +75,7 @@ TEST_CONFIG = {
     "scaling": OneOf("image", "input"),
     "flip_horizontal": check.BOOL,
     "flip_vertical": check.BOOL,
+    "pad_multiple": Range(1, integer=True),
 }
 
 SECTIONS = (*ROLES, "model", "method", "optimizer", "lr_scheduler", "loss",
@@ -262,6 +265,16 @@ class _Checker:
             raise self.config.error(
                 "epochs", f"stands beside iters = {show(tree['iters'])} "
                 f"({self.config.origin('iters')}); keep one of them")
+        if "iters_per_epoch" not in tree and \
+                tree.get("epoch_cycle", "fresh") != "fresh":
+            raise self.config.error(
+                "epoch_cycle", "has no effect without iters_per_epoch")
+        if "iters_per_epoch" in tree and self.config.get(
+                "unlabeled_dataset.joint_order"):
+            raise self.config.error(
+                "unlabeled_dataset.joint_order", "stands beside "
+                f"iters_per_epoch = {show(tree['iters_per_epoch'])}; keep "
+                "one of them")
         for key in need:
             if tree.get(key) is None and not (key == "iters" and
                                               "epochs" in tree):
@@ -328,6 +341,9 @@ def _served(config, section, stream):
     """Keys of a stream's items, as far as the configuration tells."""
     data = config.tree[section]
     keys = set(data.get("views") or ["img"])
+    crops = find("crops", (data.get("crops") or {}).get("type"))
+    keys |= {f"{view}_{key}" for view in data.get("views") or ()
+             for key in getattr(crops, "adds", ())}
     if stream == "labeled":
         keys.add("label")
     if stream != "source":
@@ -344,6 +360,9 @@ def _remedy(key):
     if key == "valid":
         return ("a transform that marks padding",
                 "transforms: [{type: PadRandomCrop, crop_size: [64, 64]}]")
+    for name, crops in sections.choices("crops").items():
+        if key.rpartition("_")[2] in crops.adds:
+            return "crops", f"crops: {{type: {name}, crop_size: [64, 64]}}"
     return f"views.{key}", f"views: {{{key}: [{{type: Normalize}}]}}"
 
 

@@ -115,7 +115,7 @@ class ListDataset(SegDataset):
                  mask_suffix: check.Text() = ".png", transforms=None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
-                 palette: PALETTE = None, views=None,
+                 palette: PALETTE = None, views=None, crops=None,
                  masks=None, same_image_mix: check.BOOL = False,
                  joint_order: check.BOOL = False):
         palette = named_palette(palette)
@@ -150,7 +150,8 @@ class ListDataset(SegDataset):
         super().__init__(rows=rows, where=where, transforms=transforms,
                          role=role, num_classes=num_classes,
                          ignore_index=ignore_index, class_names=class_names,
-                         palette=palette, views=views, masks=masks,
+                         palette=palette, views=views, crops=crops,
+                         masks=masks,
                          same_image_mix=same_image_mix,
                          joint_order=joint_order)
 
@@ -198,7 +199,8 @@ class Dataset(SegDataset):
                  separator: check.Text() = " ", transforms=None,
                  img_channels: check.OneOf(3) = 3,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
-                 edge: check.OneOf(False) = False, views=None, masks=None,
+                 edge: check.OneOf(False) = False, views=None, crops=None,
+                 masks=None,
                  same_image_mix: check.BOOL = False,
                  joint_order: check.BOOL = False):
         section, key = SECTIONS[role], f"{mode}_path"
@@ -216,6 +218,6 @@ class Dataset(SegDataset):
         super().__init__(rows=rows, where=f"{key} = {listed}",
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
-                         views=views, masks=masks,
+                         views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
                          joint_order=joint_order)

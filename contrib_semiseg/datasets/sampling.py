@@ -85,6 +85,12 @@ def item_rng(seed, stream, epoch, position):
     return _generator(seed, "item", stream, epoch, position)
 
 
+def _too_few(name, length, batch, world):
+    whole = f"{batch} on each of {world} processes" if world > 1 else batch
+    return (f"the {name} stream has {length} images, fewer than the batch of "
+            f"{whole}; lower batch_size or add images")
+
+
 class Stream:
     """An endless, shuffled sequence of items, cut into equal batches.
 
@@ -117,11 +123,7 @@ class Stream:
         self.iters_per_epoch = (length // (batch * world) if not joint else
                                 len(self._places) // batch)
         if self.iters_per_epoch < 1:
-            whole = (f"{batch} on each of {world} processes" if world > 1 else
-                     f"{batch}")
-            raise DataError(
-                f"the {name} stream has {length} images, fewer than the batch "
-                f"of {whole}; lower batch_size or add images")
+            raise DataError(_too_few(name, length, batch, world))
         self._orders = {}
 
     def order(self, epoch):
@@ -152,8 +154,58 @@ class Stream:
                 for p in places]
 
 
+class CycledStream:
+    """Epochs of a fixed number of batches, over a list of any length.
+
+    An epoch goes through the list in a new order, as often as it takes; what
+    does not fill a batch is left out of each turn, and the last turn ends
+    with the epoch. Items are dealt to the processes one by one.
+
+    Args:
+        iters (int): batches of an epoch.
+        replay (bool): later turns of an epoch repeat its first one batch for
+            batch, with the same random numbers.
+        n, batch, seed, name, world, rank, order: see `Stream`.
+
+    Raises: DataError, if the list has less items than a batch.
+    Source: the CAC release, which replays.
+    """
+
+    def __init__(self, *, n, iters, batch, seed, name, world=1, rank=0,
+                 replay=False, order=None):
+        self.n, self.batch, self.seed, self.name = n, batch, seed, name
+        self.iters_per_epoch, self.replay = iters, replay
+        self.order_name = name if order is None else order
+        self._places = rank_places(n, world, rank)
+        self._span = n + world  # more than any place
+        self.iters_per_turn = len(self._places) // batch
+        if self.iters_per_turn < 1:
+            raise DataError(_too_few(name, n, batch, world))
+        self._orders = {}
+
+    def order(self, epoch, turn):
+        """Image index of each place of a turn: int64 [n]."""
+        if (epoch, turn) not in self._orders:
+            self._orders = {(epoch, turn): _generator(
+                self.seed, "order", self.order_name, epoch, turn).permutation(
+                    self.n)}
+        return self._orders[epoch, turn]
+
+    def keys(self, step):
+        """The ItemKeys of this process' batch at a step (from 0)."""
+        epoch, i = divmod(step, self.iters_per_epoch)
+        turn, i = divmod(i, self.iters_per_turn)
+        turn = 0 if self.replay else turn
+        order = self.order(epoch, turn)
+        # A place past the end repeats an image with other draws.
+        places = self._places[i * self.batch:(i + 1) * self.batch]
+        return [ItemKey(self.name, epoch, turn * self._span + p,
+                        int(order[p % self.n])) for p in places.tolist()]
+
+
 def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
-                     same_image_mix=False, joint_order=False, world=1, rank=0):
+                     same_image_mix=False, joint_order=False, world=1, rank=0,
+                     iters=None, replay=False):
     """The streams of a run, all of one length.
 
     That is the longer of the two lists; with `joint_order` it is the
@@ -171,9 +223,20 @@ def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
             together: image i of the unlabelled list always stands beside
             image i mod `labeled` of the labelled one (the UniMatch
             release).
+        iters (int, optional): batches of an epoch, whatever the lists hold:
+            every list is gone through apart, see `CycledStream`.
+        replay (bool): see `CycledStream`.
         seed, world, rank: see `Stream`.
     Returns: dict name -> Stream, with equal `iters_per_epoch`.
     """
+    if iters is not None:
+        counts = {LABELED: labeled, UNLABELED: unlabeled,
+                  SOURCE: unlabeled if source else None}
+        return {name: CycledStream(
+            n=n, iters=iters, batch=batch, seed=seed, name=name, world=world,
+            rank=rank, replay=replay,
+            order=UNLABELED if name == SOURCE and same_image_mix else None)
+            for name, n in counts.items() if n is not None}
     joint = joint_order and unlabeled is not None
     fixed = same_image_mix and not joint
     shared = dict(length=unlabeled if joint else max(labeled, unlabeled or 0),

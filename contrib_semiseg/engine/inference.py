@@ -106,6 +106,8 @@ class Inferencer:
         scales (float|list): factors on the size of the image, > 0.
         scaling (str): "image" or "input": see `sliding_window.multi_scale`.
         flip_horizontal, flip_vertical (bool): add the mirrored images.
+        pad_multiple (int): of whole images: sides are padded to multiples of
+            it by reflection.
         batch (int): windows (and flips) per forward pass.
 
     Raises: ArgumentError for values that do not fit together.
@@ -121,6 +123,7 @@ class Inferencer:
                  scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
                  flip_vertical: check.BOOL = False,
+                 pad_multiple: check.Range(1, integer=True) = 1,
                  batch: check.Range(1, integer=True) = 1):
         scales = [scales] if isinstance(scales, numbers.Real) else scales
         if not check.ListOf(_SCALE).accepts(scales) or not scales:
@@ -128,6 +131,9 @@ class Inferencer:
         if is_slide and center_crop:
             raise ArgumentError("center_crop", True,
                                 "false where is_slide is true")
+        if is_slide and pad_multiple > 1:
+            raise ArgumentError("pad_multiple", pad_multiple,
+                                "1 where is_slide is true")
         if (is_slide or center_crop) and crop_size is None:
             raise ArgumentError(
                 "crop_size", None, "[width, height] where "
@@ -145,7 +151,8 @@ class Inferencer:
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
-            border=border, sum_softmax=sum_softmax, scaling=scaling,
+            border=border, pad_multiple=pad_multiple, sum_softmax=sum_softmax,
+            scaling=scaling,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)
@@ -177,8 +184,8 @@ class Inferencer:
         """What the network gets first for an image: float32 [1, 3, h, w]."""
         canvas, boxes, _ = sliding_window.windows(
             self._prepare(image)["img"], self._normalize,
-            self._options["crop_size"], self._options["stride"],
-            self._options["border"])
+            *(self._options[name] for name in ("crop_size", "stride",
+                                               "border", "pad_multiple")))
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])

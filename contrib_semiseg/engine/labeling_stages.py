@@ -23,7 +23,7 @@ from contrib_semiseg.metrics.reliability import most_reliable, reliability
 SCORES = "scores.csv"
 PARTS = ("reliable", "unreliable")
 # Keys of unlabeled_dataset that only training reads.
-_TRAINING_KEYS = {"transforms", "views", "masks", "same_image_mix",
+_TRAINING_KEYS = {"transforms", "views", "crops", "masks", "same_image_mix",
                   "joint_order"}
 _LIST = "labels.txt"
 

@@ -101,7 +101,8 @@ def _margins(size, least):
     return [(lack // 2, lack - lack // 2) for lack in lacks]
 
 
-def windows(image, normalize, crop_size=None, stride=None, border="move"):
+def windows(image, normalize, crop_size=None, stride=None, border="move",
+            pad_multiple=1):
     """The inputs of the network for one raw image.
 
     Args:
@@ -113,6 +114,8 @@ def windows(image, normalize, crop_size=None, stride=None, border="move"):
             border, and a small image is padded; "cut": windows start at
             every multiple of the stride and the border cuts them, however
             little is left.
+        pad_multiple (int): of a whole image, height and width are padded to
+            multiples of it by reflection at the bottom and right.
 
     Returns: (canvas, boxes, margins): float32 [3, H, W] normalised and
         padded; (top, left, height, width) of each window in it; and the
@@ -120,7 +123,11 @@ def windows(image, normalize, crop_size=None, stride=None, border="move"):
     """
     size = image.shape[:2]
     if crop_size is None:
-        return normalize(image), [(0, 0, *size)], [(0, 0), (0, 0)]
+        margins = [(0, -side % pad_multiple) for side in size]
+        canvas = normalize(image)
+        if any(map(any, margins)):
+            canvas = np.pad(canvas, [(0, 0)] + margins, mode="reflect")
+        return canvas, [(0, 0, *canvas.shape[1:])], margins
     crop = (crop_size[1], crop_size[0])
     stride = stride or default_stride(crop_size)
     if border == "cut":
@@ -156,14 +163,16 @@ def _groups(passes, batch):
 
 
 def score(image, forward, normalize, *, crop_size=None, stride=None,
-          border="move", sum_softmax=False, flips=((),), batch=1):
+          border="move", pad_multiple=1, sum_softmax=False, flips=((),),
+          batch=1):
     """Sum of the logits of all windows and flips at one scale.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride, border: see `windows`.
+        image, normalize, crop_size, stride, border, pad_multiple: see
+            `windows`.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
@@ -172,7 +181,7 @@ def score(image, forward, normalize, *, crop_size=None, stride=None,
     Returns: float32 [C, h, w] at the size of `image`.
     """
     canvas, boxes, margins = windows(image, normalize, crop_size, stride,
-                                     border)
+                                     border, pad_multiple)
     passes = list(itertools.product(boxes, flips))
     total = None
     for group in _groups(passes, batch):

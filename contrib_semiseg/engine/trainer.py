@@ -170,7 +170,7 @@ class Trainer:
                     f"method {type(self.method).__name__} needs the batch key "
                     f"'{key}', the batch has: {', '.join(has)}"
                     f"{nearest(key, has)}; set it up in "
-                    f"{key.split('.')[0]}_dataset (views, masks)")
+                    f"{key.split('.')[0]}_dataset (views, crops, masks)")
 
     def _on_signal(self, number, frame):
         if self._signal:

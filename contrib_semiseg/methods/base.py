@@ -51,6 +51,16 @@ class Method(nn.Layer):
     def after_step(self, step):
         """Update what no gradient updates (EMA, queues); default: nothing."""
 
+    def adopt(self, state):
+        """Change a checkpoint's arrays where this run cannot take them over.
+
+        Args:
+            state (dict): name -> numpy array; changed in place.
+
+        Returns: list of lines that say what was changed; default: none.
+        """
+        return []
+
     def eval_network(self):
         """The image-to-logits layer that is evaluated, saved and exported."""
         raise NotImplementedError

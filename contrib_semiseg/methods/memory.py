@@ -5,6 +5,7 @@
 The only place of `methods/` where processes talk to each other.
 """
 
+import numpy as np
 import paddle
 from paddle import distributed as dist
 from paddle import nn
@@ -85,6 +86,32 @@ class RowQueue(nn.Layer):
         return getattr(self, name)[(indices + self._first()) % self.capacity]
 
 
+def restart_if_resized(queue, name, state):
+    """Empty a checkpoint's queue where this run's has another capacity.
+
+    Args:
+        queue (RowQueue): this run's.
+        name (str): under which the method holds it.
+        state (dict): the checkpoint's arrays by name; changed in place.
+
+    Returns: list of the line that says so; empty if nothing was changed.
+    """
+    kept = state.get(f"{name}.{queue.columns[0]}")
+    if kept is None or len(kept) == queue.capacity:
+        return []
+    for column in (*queue.columns, "appended"):
+        own = getattr(queue, column).numpy()
+        state[f"{name}.{column}"] = np.zeros_like(own)
+    return [f"{name} starts empty: that of the checkpoint has {len(kept)} "
+            f"rows, this run's has {queue.capacity} (another number of "
+            "processes, batch_size or selection)"]
+
+
+def processes():
+    """Number of processes whose rows `gather_rows` joins."""
+    return dist.get_world_size()
+
+
 @paddle.no_grad()
 def gather_rows(rows):
     """Rows of all processes in the order of their ranks, without gradient.
@@ -95,7 +122,7 @@ def gather_rows(rows):
     Returns: Tensor [sum of n, ...]; `rows` itself, detached, of one process.
     """
     rows = rows.detach()
-    if dist.get_world_size() == 1:
+    if processes() == 1:
         return rows
     counts = []
     dist.all_gather(counts, paddle.to_tensor([len(rows)], dtype="int64"))

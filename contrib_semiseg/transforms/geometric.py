@@ -117,13 +117,16 @@ class RandomLongSide:
 
     The length is a uniform integer in [int(L * min_scale),
     int(L * max_scale)], both included; the other side follows, rounded half
-    up. The image is smoothed where it shrinks (Pillow's bilinear filter);
-    labels take the nearest pixel.
+    up. The image is smoothed where it shrinks (Pillow's filters); labels
+    take the nearest pixel.
 
     Args:
         min_scale, max_scale (float): factors on L, > 0.
         base_size (int, optional): L in pixels; null: the longer side of each
             image itself.
+        interpolation (str): of the image, "bilinear" or "bicubic".
+        nearest (str): the label at the "center" of a new pixel (Pillow) or
+            at its upper left "corner" (OpenCV).
     """
 
     eight_bit = True
@@ -131,13 +134,17 @@ class RandomLongSide:
     @check.arguments
     def __init__(self, *, min_scale: check.Range(0, exclude_low=True) = 0.5,
                  max_scale: check.Range(0, exclude_low=True) = 2.0,
-                 base_size: check.Range(1, integer=True, optional=True) = None
-                 ):
+                 base_size: check.Range(1, integer=True,
+                                        optional=True) = None,
+                 interpolation: check.OneOf("bilinear",
+                                            "bicubic") = "bilinear",
+                 nearest: check.OneOf("center", "corner") = "center"):
         if min_scale > max_scale:
             raise ArgumentError("min_scale", min_scale,
                                 f"at most max_scale = {max_scale}")
         self.min_scale, self.max_scale = min_scale, max_scale
-        self.base_size = base_size
+        self.base_size, self.nearest = base_size, nearest
+        self.resampling = Image.Resampling[interpolation.upper()]
 
     def draw(self, rng, height, width):
         """The longer side, pixels, for an image of this size."""
@@ -157,10 +164,14 @@ class RandomLongSide:
     def apply(self, data, long_side):
         height, width = self.size(long_side, *data["img"].shape[:2])
         data["img"] = _pil_resize(data["img"], width, height,
-                                  Image.Resampling.BILINEAR)
+                                  self.resampling)
         for key in fields(data):
-            data[key] = _pil_resize(data[key], width, height,
-                                    Image.Resampling.NEAREST)
+            if self.nearest == "corner":
+                data[key] = cv2.resize(data[key], (width, height),
+                                       interpolation=cv2.INTER_NEAREST)
+            else:
+                data[key] = _pil_resize(data[key], width, height,
+                                        Image.Resampling.NEAREST)
         return data
 
     def __call__(self, data):
@@ -172,13 +183,14 @@ class RandomLongSide:
 class PadRandomCrop:
     """Pad on the right and at the bottom up to a size, then cut it out.
 
-    The image gets black, so it has to come before Normalize; labels get
+    The image gets `fill`, so it has to come before Normalize; labels get
     `ignore_index`, and `valid` becomes 0 where padded. The window starts at
     a uniform integer in 0..size - crop, both included.
 
     Args:
         crop_size (list of int): (width, height) in pixels.
         ignore_index (int): label value of the padding.
+        fill (list of int): RGB of the padding.
     """
 
     eight_bit = True
@@ -186,8 +198,9 @@ class PadRandomCrop:
 
     @check.arguments
     def __init__(self, *, crop_size: check.SIZE,
-                 ignore_index: check.Range(0, 255, integer=True) = 255):
-        self.crop_size = tuple(crop_size)
+                 ignore_index: check.Range(0, 255, integer=True) = 255,
+                 fill: check.COLOR = (0, 0, 0)):
+        self.crop_size, self.fill = tuple(crop_size), fill
         self.ignore_index = ignore_index
 
     def draw(self, rng, height, width):
@@ -201,7 +214,7 @@ class PadRandomCrop:
         mark_valid(data)
         lack = [max(0, crop - size) for crop, size in
                 zip((height, width), data["img"].shape[:2])]
-        _pad_all(data, (0, lack[0], 0, lack[1]), self.ignore_index)
+        _pad_all(data, (0, lack[0], 0, lack[1]), self.ignore_index, self.fill)
         for key in ["img", *fields(data)]:
             data[key] = data[key][top:top + height, left:left + width]
         return data
@@ -242,16 +255,17 @@ class CenterPad:
         return data
 
 
-def _pad_all(data, border, ignore_index):
+def _pad_all(data, border, ignore_index, fill=0):
     """Pad image, labels and `valid` by (top, bottom, left, right) pixels."""
-    if not any(border):
-        return
-    values = {"img": 0, "valid": 0}
+    values = {"img": fill, "valid": 0}
     for key in ["img", *fields(data)]:
-        data[key] = _pad(data[key], border, values.get(key, ignore_index))
+        data[key] = pad(data[key], border, values.get(key, ignore_index))
 
 
-def _pad(array, border, value):
+def pad(array, border, value):
+    """Pad [H, W, ...] with `value` by (top, bottom, left, right) pixels."""
+    if not any(border):
+        return array
     top, bottom, left, right = border
     height, width = array.shape[:2]
     out = np.full((height + top + bottom, width + left + right,

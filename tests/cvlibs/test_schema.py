@@ -85,6 +85,9 @@ def message_of(config, need=schema.TRAIN):
      "PadRandomCrop, crop_size: [64, 64]}]",
      "unlabeled_dataset.joint_order=true",
      "unlabeled_dataset.masks={mask: {type: RatioBoxMask, max_area: 0.3}}"],
+    ["iters_per_epoch=9", "epoch_cycle=replay",
+     "test_config={pad_multiple: 8}"],
+    ["epoch_cycle=fresh"],
     ["cache_dir=~/cache"],
     ["cache_dir=null"],
 ])
@@ -125,13 +128,13 @@ def test_accepted(options):
      "ignore_index: 9}], coef: [1]}", "--opts: "
      "loss.types.0.losses.0.ignore_index = 9 is not allowed; allowed: 255"),
     ("method=CPS", "--opts: method = 'CPS' is no section with a type; "
-     "allowed types: CPS, CPSCutMix, ... write {type: CPS}"),
+     "allowed types: ... CPS, CPSCutMix, ... write {type: CPS}"),
     ("method={cps_weight: 1}", "--opts: method has no type; allowed types: "
-     "CPS, ..."),
+     "... CPS, ..."),
     ("method=[CPS]", "method = ['CPS'] is no section with a type; ..."),
-    ("method.type=[CPS]", "method.type = ['CPS'] is unknown; allowed: CPS"),
+    ("method.type=[CPS]", "method.type = ['CPS'] is unknown; allowed: ... CPS"),
     ("method.type=CPSCutMx", "--opts: method.type = 'CPSCutMx' is unknown; "
-     "allowed: CPS, CPSCutMix, ... did you mean 'CPSCutMix'?"),
+     "allowed: ... CPS, CPSCutMix, ... did you mean 'CPSCutMix'?"),
     ("method.cps_wieght=2", "--opts: method.cps_wieght = 2 is not an "
      "argument of CPS; allowed: cps_weight, grad_scale; did you mean "
      "'cps_weight'?"),
@@ -226,6 +229,22 @@ def test_accepted(options):
     ("test_config.scales=[0]", "test_config.scales = [0] is not allowed"),
     ("test_config.border=shift", "test_config.border = 'shift' is not "
      "allowed; allowed: move, cut"),
+    ("test_config.pad_multiple=0", "test_config.pad_multiple = 0 is not "
+     "allowed; allowed: an integer in [1, inf)"),
+    ("iters_per_epoch=0", "iters_per_epoch = 0 is not allowed; allowed: an "
+     "integer in [1, inf)"),
+    ("epoch_cycle=replays", "epoch_cycle = 'replays' is not allowed; "
+     "allowed: fresh, replay; did you mean 'replay'?"),
+    ("epoch_cycle=replay", "epoch_cycle = 'replay' has no effect without "
+     "iters_per_epoch"),
+    ("unlabeled_dataset.crops={type: OverlapCrop}", "--opts: "
+     "unlabeled_dataset.crops.type = 'OverlapCrop' is unknown; allowed: "
+     "OverlapCrops; did you mean 'OverlapCrops'?"),
+    ("unlabeled_dataset.crops={type: OverlapCrops}", "unlabeled_dataset.crops"
+     " (OverlapCrops) lacks the argument crop_size; allowed: a list of 2"),
+    ("unlabeled_dataset.crops={type: OverlapCrops, crop_size: [8, 8], "
+     "min_iou: 2}", "unlabeled_dataset.crops.min_iou = 2 is not allowed"),
+    ("method.batch_size=3", "method.batch_size = 3 is not an argument of"),
     ("test_config=3", "test_config = 3 is not allowed; allowed: a section"),
 ])
 def test_refused(option, expected):
@@ -235,6 +254,29 @@ def test_refused(option, expected):
         found = message.find(part.strip(), place)
         assert found >= 0, f"{part!r} is not in: {message}"
         place = found + len(part.strip())
+
+
+def test_crops_serve_what_they_say_of_the_views():
+    method = "method={type: CAC}"
+    message = message_of(changed(method))
+    assert "lacks views.view1, which method.type = 'CAC' needs" in message
+    views = "unlabeled_dataset.views={view1: [], view2: []}"
+    assert ("unlabeled_dataset lacks crops, which method.type = 'CAC' needs; "
+            "for example crops: {type: OverlapCrops, crop_size: [64, 64]}"
+            ) in message_of(changed(method, views))
+    crops = "unlabeled_dataset.crops={type: OverlapCrops, crop_size: [8, 8]}"
+    schema.check_config(changed(method, views, crops))
+    for key, source in (("batch_size", "the key batch_size"),
+                        ("crops", "unlabeled_dataset.crops")):
+        assert f"method.{key} = 3 is not set here: it comes from {source}" in \
+            message_of(changed(f"method={{type: CAC, {key}: 3}}", views,
+                               crops))
+
+
+def test_epochs_of_a_fixed_length_have_no_joint_order():
+    assert ("joint_order = true stands beside iters_per_epoch = 9; keep one "
+            "of them") in message_of(changed(
+                "iters_per_epoch=9", "unlabeled_dataset.joint_order=true"))
 
 
 @pytest.mark.parametrize("key", sorted(

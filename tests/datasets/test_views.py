@@ -145,7 +145,7 @@ def test_a_view_must_not_move_pixels(root):
         item(root, views=views)
 
 
-OPTIONS = dict(views={"weak": []}, masks={"mask": RatioBoxMask()},
+OPTIONS = dict(views={"weak": []}, masks={"mask": RatioBoxMask()}, crops=3,
                same_image_mix=True, joint_order=True)
 
 

@@ -5,6 +5,7 @@
 import shutil
 
 import pytest
+import yaml
 
 from contrib_semiseg.engine import checkpoint
 from tests.engine.test_resume import final_bytes
@@ -18,17 +19,32 @@ VIEWS = {"views": {"weak": [NORM], "strong1": STRONG, "strong2": STRONG},
                         {"type": "PadRandomCrop", "crop_size": [32, 32]}]}
 
 
+PAIRS = {"views": {"view1": STRONG, "view2": STRONG},
+         "crops": {"type": "OverlapCrops", "crop_size": [16, 24]},
+         "transforms": [{"type": "RandomLongSide", "base_size": 40}]}
+
+
 def config(folder, method):
     """A run of two epochs of 4 steps with a checkpoint inside the first."""
     data = {"type": "ShapeScenes", "size": [32, 32], "labeled": 4,
             "unlabeled": 8, "val": 4, "cache_dir": str(folder / "scenes")}
-    return tiny.config(folder, save_interval=3, method=method,
-                       unlabeled_dataset={**data, **VIEWS})
+    if method["type"] != "CAC":
+        return tiny.config(folder, save_interval=3, method=method,
+                           unlabeled_dataset={**data, **VIEWS})
+    return tiny.config(
+        folder, save_interval=3, method=method, model={
+            **yaml.safe_load(tiny.config(folder).read_text())["model"],
+            "embedding": "projection", "embedding_channels": [8, 6]},
+        unlabeled_dataset={**data, **PAIRS}, iters_per_epoch=2,
+        epoch_cycle="replay")
 
 
 @pytest.mark.parametrize("method", [
     {"type": "UniMatch", "conf_thresh": 0.1},
-    {"type": "DSSN", "selection": "threshold", "conf_thresh": 0.1}],
+    {"type": "DSSN", "selection": "threshold", "conf_thresh": 0.1},
+    # The memory is full, and its ring has gone round, when the run is left.
+    {"type": "CAC", "start_epoch": 0, "conf_thresh": 0.1, "step_save": 1,
+     "selected_num": 7}],
     ids=lambda m: m["type"])
 def test_resumed_inside_an_epoch(tmp_path, method):
     path = config(tmp_path, method)
