@@ -8,7 +8,6 @@ component sees a config dict.
 
 import copy
 import functools
-import itertools
 
 import paddle
 
@@ -19,9 +18,6 @@ from contrib_semiseg.engine.schedules import PaddleSchedule
 from contrib_semiseg.losses.criterion import Criterion
 
 _SCHEDULE_ARGUMENTS = ("learning_rate", "warmup_iters", "warmup_start_lr")
-
-
-_NETWORKS = itertools.count()
 
 
 class _Located(ConfigError):
@@ -51,6 +47,7 @@ class Builder:
         ignore_index = sections.shared(config, "ignore_index")
         self.ignore_index = 255 if ignore_index is None else ignore_index
         self.split = sections.shared(config, "split")
+        self._networks = 0
 
     def train_dataset(self):
         """Return the labelled dataset."""
@@ -82,12 +79,11 @@ class Builder:
 
     def make_model(self):
         """Return a new network; its weights are drawn anew."""
-        prefix = f"net{next(_NETWORKS)}_"
+        prefix = f"net{self._networks}_"
+        self._networks += 1
         # Some networks of PaddleSeg name their parameters themselves: only
         # in a guard of its own can a second one exist, and an optimizer,
-        # which tells parameters by name, needs the names to differ. So do
-        # two trainings in one process: Paddle numbers the optimizer's arrays
-        # of a name that it has seen.
+        # which tells parameters by name, needs the names to differ.
         with paddle.utils.unique_name.guard(prefix):
             network = self._component("model", "model")
         for parameter in network.parameters():

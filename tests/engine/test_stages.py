@@ -15,7 +15,6 @@ from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
 from contrib_semiseg.datasets.scene_painter import PALETTE
 from contrib_semiseg.engine import checkpoint, stages
-from contrib_semiseg.engine.checkpoint import MODEL
 from contrib_semiseg.engine.labeling import read_labels
 from contrib_semiseg.engine.stages import Pipeline
 from contrib_semiseg.engine.training_stage import Train, stage_seed
@@ -35,8 +34,7 @@ def results(run):
     """All that a run handed on, byte for byte."""
     found = {f"{name}/{key}": value for name in
              ("teacher", "assistant", "student")
-             for key, value in final_bytes(run / name).items()
-             if key != MODEL}  # the same values under other names
+             for key, value in final_bytes(run / name).items()}
     for path in sorted(run.rglob("*")):
         if path.suffix in (".png", ".csv", ".txt"):
             found[str(path.relative_to(run))] = path.read_bytes()
