@@ -65,6 +65,7 @@ TEST_CONFIG = {
     "border": OneOf("move", "cut"),
     "sum_softmax": check.BOOL,
     "center_crop": check.BOOL,
+    "pad_label": Range(0, 255, integer=True, optional=True),
     "aug_eval": check.BOOL,
     "scales": None,
     "flip_horizontal": check.BOOL,
