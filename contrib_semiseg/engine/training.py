@@ -32,8 +32,8 @@ class RunOptions:
     Attributes:
         batch_size (int): images of each stream per process and step.
         iters, epochs (int): length of the run; one of them. An epoch shows
-            the larger of the two image sets once, or with joint_order the
-            unlabelled one.
+            the larger of the two image sets once, or with joint_order or
+            list_resampling the unlabelled one.
         save_dir (str): folder of the run.
         log_iters, save_interval (int): steps between lines and checkpoints.
         keep_checkpoint_max (int): checkpoints that stay.
@@ -98,7 +98,8 @@ def make_streams(datasets, run):
         source="source" in datasets, world=distributed.world(),
         rank=distributed.rank(),
         same_image_mix=getattr(unlabeled, "same_image_mix", False),
-        joint_order=getattr(unlabeled, "joint_order", False))
+        joint_order=getattr(unlabeled, "joint_order", False),
+        list_resampling=getattr(unlabeled, "list_resampling", False))
 
 
 def make_evaluate(builder):
@@ -218,3 +219,5 @@ def announce(trainer, datasets):
     say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
         f"parameters, {images} images, {trainer.total_steps} iterations on "
         f"{paddle.get_device()} x {distributed.world()}")
+    for line in trainer.method.notes():
+        say(f"[TRAIN] {line}")

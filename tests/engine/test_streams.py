@@ -15,7 +15,7 @@ from tests.support import tiny
 class Images(list):
     """A dataset of which only length and options count."""
 
-    same_image_mix = joint_order = False
+    same_image_mix = joint_order = list_resampling = False
 
 
 @pytest.mark.parametrize("joint, same", [(False, False), (False, True),
@@ -30,6 +30,15 @@ def test_orders_of_the_streams(joint, same):
         "labeled", "unlabeled", "source"))
     assert (x == [i % 3 for i in u]) == joint
     assert (source == u) == same
+
+
+def test_resampled_streams():
+    unlabeled = Images(range(9))
+    unlabeled.list_resampling = True
+    x = training.make_streams(
+        {"labeled": Images(range(20)), "unlabeled": unlabeled},
+        types.SimpleNamespace(batch_size=9, seed=0))["labeled"]
+    assert x.length == 9 and sorted(x.order(0)) == sorted(x.order(1))
 
 
 def test_views_that_no_method_reads_are_not_made(tmp_path, monkeypatch):
