@@ -70,6 +70,7 @@ TEST_CONFIG = {
     "border": OneOf("move", "cut"),
     "sum_softmax": check.BOOL,
     "center_crop": check.BOOL,
+    "pad_label": Range(0, 255, integer=True, optional=True),
     "aug_eval": check.BOOL,
     "scales": None,
     "scaling": OneOf("image", "input"),
@@ -269,12 +270,12 @@ class _Checker:
                 tree.get("epoch_cycle", "fresh") != "fresh":
             raise self.config.error(
                 "epoch_cycle", "has no effect without iters_per_epoch")
-        if "iters_per_epoch" in tree and self.config.get(
-                "unlabeled_dataset.joint_order"):
-            raise self.config.error(
-                "unlabeled_dataset.joint_order", "stands beside "
-                f"iters_per_epoch = {show(tree['iters_per_epoch'])}; keep "
-                "one of them")
+        for key in ("joint_order", "list_resampling"):
+            key = f"unlabeled_dataset.{key}"
+            if "iters_per_epoch" in tree and self.config.get(key):
+                raise self.config.error(
+                    key, "stands beside iters_per_epoch = "
+                    f"{show(tree['iters_per_epoch'])}; keep one of them")
         for key in need:
             if tree.get(key) is None and not (key == "iters" and
                                               "epochs" in tree):

@@ -134,6 +134,8 @@ class SegDataset:
         same_image_mix (bool): for the engine: the second unlabelled batch
             shows the images of the first.
         joint_order (bool): for the engine: all streams share one order.
+        list_resampling (bool): for the engine: each list is drawn to the
+            length of the unlabelled one once, see `training_streams`.
 
     Raises: DataError, if there are no rows or files are missing; ConfigError
         or ArgumentError for views or transforms that cannot work.
@@ -142,7 +144,7 @@ class SegDataset:
     def __init__(self, *, rows, where, transforms, role, num_classes,
                  ignore_index=255, class_names=None, palette=None, views=None,
                  crops=None, masks=None, same_image_mix=False,
-                 joint_order=False):
+                 joint_order=False, list_resampling=False):
         self.role, self.transforms = role, list(transforms or [])
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.class_names = list(class_names or
@@ -152,6 +154,10 @@ class SegDataset:
         self.views, self.masks = dict(views or {}), dict(masks or {})
         self.crops = crops
         self.same_image_mix, self.joint_order = same_image_mix, joint_order
+        self.list_resampling = list_resampling
+        if joint_order and list_resampling:
+            raise ArgumentError("list_resampling", True,
+                                "false where joint_order is true")
         if role == "unlabeled":
             rows = [row._replace(mask=None) for row in rows]
         self.rows = rows

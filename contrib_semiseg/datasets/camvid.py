@@ -59,7 +59,8 @@ class CamVid(SegDataset):
                  num_classes: check.OneOf(11) = 11,
                  ignore_index: check.OneOf(255) = 255,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         list_file = os.path.join(dataset_root,
                                  "val.txt" if role == "val" else "train.txt")
         try:
@@ -83,4 +84,5 @@ class CamVid(SegDataset):
                          class_names=CLASS_NAMES, palette=PALETTE,
                          views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

@@ -97,6 +97,9 @@ class ListDataset(SegDataset):
             does not name has the image's name in `mask_dir`.
         image_suffix (str, optional): put after the ids, e.g. ".jpg".
         mask_suffix (str): of the masks in `mask_dir`.
+        mask_replace (dict, optional): parts of an image's path -> what the
+            mask's path has instead, as where masks lie in other folders
+            under other names; in place of `mask_dir`.
         class_names (list of str, optional): one for each class.
         palette (list or str, optional): an RGB colour for each class, or
             the name of known ones: cityscapes, voc.
@@ -113,15 +116,18 @@ class ListDataset(SegDataset):
                  mask_dir: check.Text(optional=True) = None,
                  image_suffix: check.Text() = "",
                  mask_suffix: check.Text() = ".png", transforms=None,
+                 mask_replace: check.TextMap(optional=True) = None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
                  palette: PALETTE = None, views=None, crops=None,
                  masks=None, same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         palette = named_palette(palette)
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
+        self._replace = mask_replace
         if not os.path.isdir(dataset_root):
             raise DataError(f"{section}.dataset_root = {dataset_root}: there "
                             "is no such folder")
@@ -153,7 +159,8 @@ class ListDataset(SegDataset):
                          palette=palette, views=views, crops=crops,
                          masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)
 
     def _row(self, fields, image_dir, image_suffix):
         mask_dir, mask_suffix = self._mask
@@ -162,6 +169,14 @@ class ListDataset(SegDataset):
         mask = None
         if len(fields) == 2:
             mask = os.path.join(self._root, fields[1])
+        elif self._replace:
+            mask = name
+            for old, new in self._replace.items():
+                mask = mask.replace(old, new)
+            if mask == name:
+                raise ArgumentError("mask_replace", self._replace,
+                                    f"a part of {name} and another text")
+            mask = os.path.join(self._root, mask)
         elif mask_dir is not None:
             stem = fields[0] if image_suffix else os.path.splitext(name)[0]
             mask = os.path.join(self._root, mask_dir, stem + mask_suffix)
@@ -202,7 +217,8 @@ class Dataset(SegDataset):
                  edge: check.OneOf(False) = False, views=None, crops=None,
                  masks=None,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         section, key = SECTIONS[role], f"{mode}_path"
         listed = dict(train=train_path, val=val_path, test=test_path)[mode]
         if listed is None:
@@ -220,4 +236,5 @@ class Dataset(SegDataset):
                          num_classes=num_classes, ignore_index=ignore_index,
                          views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

@@ -104,7 +104,8 @@ class ShapeScenes(SegDataset):
                  num_classes: check.OneOf(8) = 8,
                  ignore_index: check.OneOf(255) = 255,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         if size[0] != size[1]:
             raise ArgumentError("size", size, "two equal numbers")
         start, stop = {"labeled": (0, labeled), "val": (0, val),
@@ -120,4 +121,5 @@ class ShapeScenes(SegDataset):
                          class_names=CLASS_NAMES, palette=PALETTE,
                          views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

@@ -101,6 +101,9 @@ class Inferencer:
         sum_softmax (bool): sum the probabilities of windows, flips and
             scales instead of their logits.
         center_crop (bool): scores are of the middle alone: see `evaluated`.
+        pad_label (int, optional): of center_crop: smaller images are padded
+            to `crop_size`, with the mean of `Normalize`, and their masks
+            with this label. None: they are not.
         aug_eval (bool): sum over `scales` and the flips; without it they
             have no effect.
         scales (float|list): factors on the size of the image, > 0.
@@ -119,6 +122,8 @@ class Inferencer:
                  border: check.OneOf("move", "cut") = "move",
                  sum_softmax: check.BOOL = False,
                  center_crop: check.BOOL = False,
+                 pad_label: check.Range(0, 255, integer=True,
+                                        optional=True) = None,
                  aug_eval: check.BOOL = False, scales=1.0,
                  scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
@@ -147,6 +152,9 @@ class Inferencer:
                       if type(op).__name__ == "Normalize"), len(transforms))
         self._before, self._after = transforms[:first], transforms[first:]
         self._center = tuple(crop_size) if center_crop else None
+        self._pad_label = pad_label
+        self._mean = 255 * np.float32(getattr(
+            transforms[first], "mean", 0)) if first < len(transforms) else 0
         self._scales = tuple(scales) if aug_eval else (1.0,)
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
@@ -178,7 +186,12 @@ class Inferencer:
         """The part of an image or mask [h, w, ...] that scores are of."""
         if self._center is None:
             return array
-        return sliding_window.center(array, self._center)
+        array = sliding_window.center(array, self._center)
+        if self._pad_label is None:
+            return array
+        return sliding_window.pad_center(
+            array, self._center, self._mean if array.ndim > 2 else
+            self._pad_label)
 
     def first_input(self, image):
         """What the network gets first for an image: float32 [1, 3, h, w]."""

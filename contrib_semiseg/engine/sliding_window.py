@@ -101,6 +101,24 @@ def _margins(size, least):
     return [(lack // 2, lack - lack // 2) for lack in lacks]
 
 
+def pad_center(array, least, value):
+    """An array [H, W, ...] padded to at least (w, h), centred, see `center`.
+
+    Args:
+        value (number or array): of the padding; an array (one per channel)
+            makes the result float32.
+    """
+    (top, bottom), (left, right) = _margins(array.shape, least[::-1])
+    height, width, *channels = array.shape
+    if not any((top, bottom, left, right)):
+        return array
+    out = np.empty((top + height + bottom, left + width + right, *channels),
+                   np.float32 if np.ndim(value) else array.dtype)
+    out[...] = value
+    out[top:top + height, left:left + width] = array
+    return out
+
+
 def windows(image, normalize, crop_size=None, stride=None, border="move",
             pad_multiple=1):
     """The inputs of the network for one raw image.

@@ -128,7 +128,8 @@ class Trainer:
         """The Step of iteration `it`."""
         return Step(it=it, total=self.total_steps,
                     epoch=it // self.iters_per_epoch,
-                    epochs=-(-self.total_steps // self.iters_per_epoch))
+                    epochs=-(-self.total_steps // self.iters_per_epoch),
+                    iters_per_epoch=self.iters_per_epoch)
 
     def run_step(self, batches, step):
         """One update of the weights; returns the last batch's terms."""

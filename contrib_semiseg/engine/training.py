@@ -32,8 +32,8 @@ class RunOptions:
     Attributes:
         batch_size (int): images of each stream per process and step.
         iters, epochs (int): length of the run; one of them. An epoch shows
-            the larger of the two image sets once, or with joint_order the
-            unlabelled one.
+            the larger of the two image sets once, or with joint_order or
+            list_resampling the unlabelled one.
         iters_per_epoch (int): iterations of an epoch instead; each image set
             is then gone through as often as that takes.
         epoch_cycle (str): with it: "fresh" draws anew each time, "replay"
@@ -106,6 +106,7 @@ def make_streams(datasets, run):
         rank=distributed.rank(),
         same_image_mix=getattr(unlabeled, "same_image_mix", False),
         joint_order=getattr(unlabeled, "joint_order", False),
+        list_resampling=getattr(unlabeled, "list_resampling", False),
         iters=None if iters is None else iters * run.accumulate_steps,
         replay=run.epoch_cycle == "replay")
 
@@ -233,3 +234,5 @@ def announce(trainer, datasets):
     say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
         f"parameters, {images}, {trainer.total_steps} iterations on "
         f"{paddle.get_device()} x {distributed.world()}")
+    for line in trainer.method.notes():
+        say(f"[TRAIN] {line}")

@@ -8,7 +8,10 @@ from contrib_semiseg.methods import (
     dssn,
     fixmatch,
     supervised,
+    u2pl,
     unimatch,
 )
 
-__all__ = ["cac", "cps", "dssn", "fixmatch", "supervised", "unimatch"]
+__all__ = [
+    "cac", "cps", "dssn", "fixmatch", "supervised", "u2pl", "unimatch"
+]

@@ -21,13 +21,17 @@ class RowQueue(nn.Layer):
         capacity (int): rows that are kept.
         columns (dict): name -> (shape of one row, dtype), for example
             {"feature": ([256], "float32"), "label": ([], "int64")}.
+        device (str, optional): "cpu" keeps the columns in host memory, so
+            that rows are copied there and back; None: where all else is.
     """
 
-    def __init__(self, *, capacity, columns):
+    def __init__(self, *, capacity, columns, device=None):
         super().__init__()
         self.capacity, self.columns = capacity, tuple(columns)
         for name, (shape, dtype) in columns.items():
-            self.register_buffer(name, paddle.zeros([capacity, *shape], dtype))
+            column = paddle.zeros([capacity, *shape], dtype)
+            self.register_buffer(name, column.cpu() if device == "cpu" else
+                                 column)
         # Rows appended so far, which also says where the ring starts.
         self.register_buffer("appended", paddle.zeros([1], "int64"))
 
@@ -59,7 +63,7 @@ class RowQueue(nn.Layer):
                 raise ValueError(f"RowQueue.append: {name} has {len(values)} "
                                  f"rows, the others {count}")
             column = getattr(self, name)
-            values = values.detach()[count - kept:]
+            values = values.detach()[count - kept:].to(column.place)
             if until_end:
                 column[start:start + until_end] = values[:until_end]
             if kept > until_end:
@@ -83,7 +87,10 @@ class RowQueue(nn.Layer):
         Args:
             indices (Tensor): int64 [n] in [0, len).
         """
-        return getattr(self, name)[(indices + self._first()) % self.capacity]
+        column = getattr(self, name)
+        places = (indices + self._first()) % self.capacity
+        rows = paddle.gather(column, places.to(column.place))
+        return rows.to(indices.place)
 
 
 def restart_if_resized(queue, name, state):

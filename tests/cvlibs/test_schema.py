@@ -78,6 +78,12 @@ def message_of(config, need=schema.TRAIN):
     ["num_classes=null", "seed=0", "device=gpu:1", "split=null"],
     ["test_config={is_slide: true, crop_size: [9, 9], border: cut, "
      "sum_softmax: true, center_crop: false}"],
+    ["test_config={center_crop: true, crop_size: [9, 9], pad_label: 0}",
+     "train_dataset={type: ListDataset, dataset_root: d, list_file: l.txt, "
+     "num_classes: 8, mask_replace: {a: b, c/: d/}, transforms: [{type: "
+     "Normalize}, {type: RandomSpreadScale}, {type: CenterPad, size: [9, 9], "
+     "pad_label: 0}, {type: RandomCrop, crop_size: [9, 9], inside: true}]}",
+     "unlabeled_dataset.list_resampling=true"],
     ["unlabeled_dataset.views={img: [{type: ColorJitter, prob: 0.5}, {type: "
      "RandomGray}, {type: RandomGaussianBlur}, {type: RandomIntensity, ops: "
      "[hue, blur]}, {type: Normalize}], other: []}",
@@ -182,6 +188,11 @@ def test_accepted(options):
      "allowed: a list of identity, autocontrast,"),
     ("unlabeled_dataset.views.weak=[]", ": unlabeled_dataset lacks "
      "views.img, which method.type = 'CPS' needs; for example views: {img: "),
+    ("train_dataset={type: ListDataset, dataset_root: d, mask_replace: "
+     "{a: 1}}", "train_dataset.mask_replace is not allowed; allowed: texts "
+     "by text, {old: new} or null"),
+    ("test_config={pad_label: 256}", "an integer in [0, 255] or null"),
+    ("unlabeled_dataset.list_resampling=1", "allowed: true, false"),
     ("unlabeled_dataset.joint_order=1", "is not allowed; allowed: true, "),
     ("unlabeled_dataset=null", "unlabeled_dataset = null is missing; "
      "method.type = 'CPS' needs it"),

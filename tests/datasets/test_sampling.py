@@ -11,6 +11,7 @@ from contrib_semiseg.datasets.sampling import (
     item_rng,
     rank_places,
     repeat_indices,
+    resampled_indices,
     training_streams,
 )
 
@@ -227,3 +228,33 @@ def test_a_list_that_fills_no_batch_is_refused():
     with pytest.raises(DataError, match="the labeled stream has 2 images, "
                        "fewer than the batch of 2 on each of 2 processes"):
         cycled(n=2, world=2, batch=2)
+
+
+def test_a_resampled_list_has_the_same_items_in_every_epoch():
+    streams = training_streams(labeled=5, unlabeled=13, batch=2, seed=3,
+                               source=True, list_resampling=True)
+    assert {s.iters_per_epoch for s in streams.values()} == {6}
+    labeled = streams["labeled"]
+    first, second = labeled.order(0).tolist(), labeled.order(1).tolist()
+    assert first != second and sorted(first) == sorted(second)
+    assert sorted(np.bincount(first)) == [2, 2, 3, 3, 3]
+    assert sorted(streams["unlabeled"].order(0)) == list(range(13))
+    assert sorted(first) == sorted(resampled_indices(5, 13, 3))
+    longer = training_streams(labeled=20, unlabeled=13, batch=2, seed=3,
+                              list_resampling=True)["labeled"]
+    assert longer.length == 13 and len(set(longer.order(0))) == 13
+    alone = training_streams(labeled=5, batch=2, seed=3, list_resampling=True)
+    assert alone["labeled"].order(0).tolist() == training_streams(
+        labeled=5, batch=2, seed=3)["labeled"].order(0).tolist()
+
+
+@pytest.mark.parametrize("labeled, total, batch, world, iters", [
+    (92, 10582, 4, 4, 655), (183, 10582, 4, 4, 650),
+    (662, 10582, 4, 4, 620), (5291, 10582, 4, 4, 330),
+    (186, 2975, 2, 8, 174), (1488, 2975, 2, 8, 93)])
+def test_iterations_of_the_lists_of_u2pl(labeled, total, batch, world, iters):
+    for rank in (0, world - 1):
+        streams = training_streams(
+            labeled=labeled, unlabeled=total - labeled, batch=batch, seed=2,
+            list_resampling=True, world=world, rank=rank)
+        assert {s.iters_per_epoch for s in streams.values()} == {iters}

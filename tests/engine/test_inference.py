@@ -135,6 +135,23 @@ def test_the_centre_is_what_scores_are_of(image):
     assert whole.evaluated(image) is image
 
 
+def test_a_small_image_is_padded_to_the_centre(image):
+    net = Seen()
+    run = Inferencer(forward=net, center_crop=True, crop_size=[10, 15],
+                     pad_label=9, transforms=[NORMALIZE])
+    padded = run.evaluated(image)
+    assert padded.shape == (15, 10, 3)
+    np.testing.assert_array_equal(padded[1:13], image[:, 3:13])
+    label = run.evaluated(image[..., 0])
+    assert label.dtype == np.uint8 and (label[[0, 13, 14]] == 9).all()
+    np.testing.assert_array_equal(label[1:13], image[:, 3:13, 0])
+    run(padded)
+    assert abs(net.inputs[0][:, :, [0, 13, 14]]).max() < 1e-6
+    small = image[:4, :5]
+    assert Inferencer(forward=Seen(), center_crop=True, crop_size=[6, 6],
+                      ).evaluated(small).shape == small.shape
+
+
 @pytest.mark.parametrize("options, name", [
     (dict(is_slide=True), "crop_size"),
     (dict(center_crop=True), "crop_size.*center_crop is true"),

@@ -13,7 +13,7 @@ from tests.support import tiny
 class Images(list):
     """A dataset of which only length and options count."""
 
-    same_image_mix = joint_order = False
+    same_image_mix = joint_order = list_resampling = False
 
 
 @pytest.mark.parametrize("joint, same", [(False, False), (False, True),
@@ -42,6 +42,15 @@ def test_epochs_of_a_fixed_length(accumulate):
     run.iters_per_epoch = None
     streams = training.make_streams({"labeled": Images(range(4))}, run)
     assert streams["labeled"].iters_per_epoch == 2
+
+
+def test_resampled_streams():
+    unlabeled = Images(range(9))
+    unlabeled.list_resampling = True
+    x = training.make_streams(
+        {"labeled": Images(range(20)), "unlabeled": unlabeled},
+        training.RunOptions(batch_size=9))["labeled"]
+    assert x.length == 9 and sorted(x.order(0)) == sorted(x.order(1))
 
 
 def test_views_that_no_method_reads_are_not_made(tmp_path, monkeypatch):
