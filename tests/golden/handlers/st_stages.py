@@ -16,6 +16,7 @@ from paddle import nn
 from PIL import Image
 
 from contrib_semiseg.cvlibs.builder import Builder
+from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.schema import check_config
 from contrib_semiseg.cvlibs.weights import load_state
 from contrib_semiseg.engine import (
@@ -366,10 +367,10 @@ def _settled(events):
 def pipeline(case):
     kind = "stpp" if case.params["plus"] else "st"
     with tempfile.TemporaryDirectory() as folder:
-        config = staged.config(
-            Path(folder), kind, *case["in_L_U_V"].tolist(),
-            batch_size=int(case["in_batch"]), epochs=int(case["in_epochs"]),
-            do_eval=True, save_interval=2)
+        config = Config.load(staged.config(
+            Path(folder), kind, case["in_L_U_V"].tolist(), iters=None,
+            batch_size=int(case["in_batch"]), do_eval=True,
+            epochs=int(case["in_epochs"]), save_interval=2))
         for stage in config.tree["stages"].values():
             if stage["type"] == "Label":
                 stage["weights"] = "best"  # as the release
