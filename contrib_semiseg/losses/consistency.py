@@ -7,7 +7,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from contrib_semiseg.cvlibs import check, manager
-from contrib_semiseg.losses.cross_entropy import cut_off
+from contrib_semiseg.losses.cross_entropy import pixel_cross_entropy
 
 
 def _same_size(name, logits, other):
@@ -33,11 +33,7 @@ def selected_cross_entropy(logits, label, selected, valid):
         release.
     """
     _same_size("selected_cross_entropy", logits, label)
-    ce = F.cross_entropy(logits, label, axis=1, reduction="none")
-    ce = ce.reshape(label.shape)
-    rest = cut_off(logits, label)
-    if rest is not None:
-        ce = ce + rest
+    ce = pixel_cross_entropy(logits, label)
     trusted = (selected & valid).astype(ce.dtype)
     return (ce * trusted).sum() / valid.astype(ce.dtype).sum().clip(min=1.0)
 
@@ -62,10 +58,10 @@ def kept_cross_entropy(logits, label, kept):
     """
     _same_size("kept_cross_entropy", logits, label)
     label = paddle.where(kept, label, paddle.zeros_like(label))
-    ce = F.cross_entropy(logits, label, axis=1, reduction="none")
+    ce = pixel_cross_entropy(logits, label)
     share = kept.astype(ce.dtype)
     count = share.sum().clip(min=1.0)
-    return (ce.reshape(label.shape) * share).sum() / count * (
+    return (ce * share).sum() / count * (
         share.size / count)
 
 

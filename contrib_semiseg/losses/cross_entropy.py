@@ -43,6 +43,19 @@ def cut_off(logits, label):
                                    reduction="none").reshape(label.shape)
 
 
+def pixel_cross_entropy(logits, label):
+    """Cross-entropy of each pixel, its whole value: [N, H, W] in nats.
+
+    Args:
+        logits (Tensor): [N, C, H, W] float32.
+        label (Tensor): [N, H, W] int64 in [0, C).
+    """
+    ce = F.cross_entropy(logits, label, axis=1, reduction="none")
+    rest = cut_off(logits, label)
+    ce = ce.reshape(label.shape)
+    return ce if rest is None else ce + rest
+
+
 def _per_pixel(logits, label, ignore_index, weight=None):
     """CE of each pixel [N, H, W] (0 where ignored) and its valid mask."""
     _check_sizes(logits, label)

@@ -6,7 +6,10 @@ import numpy as np
 import paddle
 import pytest
 
-from contrib_semiseg.losses.consistency import selected_cross_entropy
+from contrib_semiseg.losses.consistency import (
+    kept_cross_entropy,
+    selected_cross_entropy,
+)
 from contrib_semiseg.losses.cross_entropy import (
     CrossEntropyLoss,
     OhemCrossEntropyLoss,
@@ -109,7 +112,8 @@ def test_ohem_component_passes_its_arguments(data):
     lambda x, y: cross_entropy(x, y, 255),
     CrossEntropyLoss(weight=[2.0, 2.0, 2.0]),
     lambda x, y: ohem_cross_entropy(x, y, 0.7, 1),
-    lambda x, y: selected_cross_entropy(x, y.clip(max=2), y < 3, y < 3)])
+    lambda x, y: selected_cross_entropy(x, y.clip(max=2), y < 3, y < 3),
+    lambda x, y: kept_cross_entropy(x, y.clip(max=2), y < 3)])
 def test_an_utterly_wrong_pixel_has_its_whole_loss(loss):
     """Paddle's own value stops near 64; the gradient is left as it is."""
     x = paddle.to_tensor(np.array([[100.0, 0, 3], [0, 200, 3]], "float32").T[
