@@ -10,6 +10,13 @@ from paddle import distributed as dist
 from paddle import nn
 
 
+def _beside(tensor, other):
+    """The tensor on the device of the other one."""
+    if tensor.place._equals(other.place):
+        return tensor
+    return tensor.to(other.place)
+
+
 class RowQueue(nn.Layer):
     """The newest `capacity` rows of one or more columns, first in first out.
 
@@ -20,13 +27,17 @@ class RowQueue(nn.Layer):
         capacity (int): rows that are kept.
         columns (dict): name -> (shape of one row, dtype), for example
             {"feature": ([256], "float32"), "label": ([], "int64")}.
+        device (str, optional): "cpu" keeps the columns in host memory, so
+            that rows are copied there and back; None: where all else is.
     """
 
-    def __init__(self, *, capacity, columns):
+    def __init__(self, *, capacity, columns, device=None):
         super().__init__()
         self.capacity, self.columns = capacity, tuple(columns)
         for name, (shape, dtype) in columns.items():
-            self.register_buffer(name, paddle.zeros([capacity, *shape], dtype))
+            column = paddle.zeros([capacity, *shape], dtype)
+            self.register_buffer(name, column.cpu() if device == "cpu" else
+                                 column)
         # Rows appended so far, which also says where the ring starts.
         self.register_buffer("appended", paddle.zeros([1], "int64"))
 
@@ -58,7 +69,7 @@ class RowQueue(nn.Layer):
                 raise ValueError(f"RowQueue.append: {name} has {len(values)} "
                                  f"rows, the others {count}")
             column = getattr(self, name)
-            values = values.detach()[count - kept:]
+            values = _beside(values.detach()[count - kept:], column)
             if until_end:
                 column[start:start + until_end] = values[:until_end]
             if kept > until_end:
@@ -82,7 +93,9 @@ class RowQueue(nn.Layer):
         Args:
             indices (Tensor): int64 [n] in [0, len).
         """
-        return getattr(self, name)[(indices + self._first()) % self.capacity]
+        column = getattr(self, name)
+        places = (indices + self._first()) % self.capacity
+        return _beside(paddle.gather(column, _beside(places, column)), indices)
 
 
 @paddle.no_grad()

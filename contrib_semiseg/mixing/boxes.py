@@ -3,7 +3,8 @@
 """Random box masks for CutMix: draws, boxes and masks, one after the other.
 
 Source: the mask generator of the CPS release;
-of `RatioBoxMask`: the CutMix box of the UniMatch release.
+of `RatioBoxMask`: the CutMix box of the UniMatch release;
+of `draw_half_boxes`: the cut box of the U2PL release.
 """
 
 import itertools
@@ -192,3 +193,32 @@ class RatioBoxMask:
         box = self.draw(rng, height, width)
         boxes = [[]] if box is None else [[box]]
         return boxes_to_mask(boxes, height, width)[0]
+
+
+def half_box_widths(width):
+    """Smallest and largest width (both included) of a half box, pixels."""
+    return width // 2 + 1, max(width // 2 + 1, width - 1)
+
+
+def half_box_height(height, width, wide):
+    """Height at which a box `wide` pixels wide covers half of an image."""
+    return round(height * width / 2 / wide)
+
+
+def draw_half_boxes(rng, n, height, width):
+    """Draw boxes of half an image: width, then left and top, all uniform.
+
+    Args:
+        rng (np.random.Generator): the only source of randomness.
+        n (int): boxes.
+        height, width (int): of the image, pixels.
+    Returns: int64 [n, 4]: top, left, height, width in pixels.
+    """
+    boxes = []
+    for _ in range(n):
+        wide = int(rng.integers(*half_box_widths(width), endpoint=True))
+        tall = half_box_height(height, width, wide)
+        left = int(rng.integers(0, width - wide, endpoint=True))
+        top = int(rng.integers(0, height - tall, endpoint=True))
+        boxes.append([top, left, tall, wide])
+    return np.array(boxes, np.int64).reshape(-1, 4)

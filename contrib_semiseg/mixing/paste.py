@@ -24,3 +24,25 @@ def paste(own, other, mask):
     if own.ndim == 3:
         mask = mask.squeeze(1)
     return paddle.where(mask, other, own)
+
+
+def paste_next(batch, mask):
+    """Return the batch with the next image inside the mask of each.
+
+    After the last image comes the first one.
+
+    Args:
+        batch (Tensor): [N, K, H, W] or [N, H, W], see `paste`.
+        mask (Tensor): [N, 1, H, W], see `paste`.
+    """
+    return paste(batch, paddle.roll(batch, -1, axis=0), mask)
+
+
+def cut_out(batch, mask, value):
+    """Return the batch with `value` inside the mask.
+
+    Args:
+        batch, mask (Tensor): see `paste_next`.
+        value (int or float): of the dtype of the batch.
+    """
+    return paste(batch, paddle.full_like(batch, value), mask)

@@ -10,6 +10,7 @@ from contrib_semiseg.mixing.boxes import (
     boxes_from_draws,
     boxes_to_mask,
     draw_boxes,
+    draw_half_boxes,
     draw_ratio_boxes,
     fit_ratio_box,
 )
@@ -115,3 +116,17 @@ def test_boxes_that_never_fit_are_an_error_not_a_hang():
 def test_ratio_boxes_refused(options, name):
     with pytest.raises(ArgumentError, match=name):
         RatioBoxMask(**options)
+
+
+@pytest.mark.parametrize("height, width", [(20, 31), (31, 20), (3, 3), (1, 2),
+                                           (2, 1)])
+def test_half_boxes_lie_inside_and_cover_a_half(height, width):
+    boxes = draw_half_boxes(np.random.default_rng(0), 2000, height, width)
+    top, left, tall, wide = boxes.T
+    assert boxes.shape == (2000, 4) and boxes.min() >= 0
+    assert (top + tall <= height).all() and (left + wide <= width).all()
+    assert abs(tall * wide - height * width / 2).max() <= wide.max() / 2
+    if width > 2:
+        assert set(wide) == set(range(width // 2 + 1, width))
+    assert (top.min(), left.min()) == (0, 0)
+    assert ((top + tall).max(), (left + wide).max()) == (height, width)

@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from contrib_semiseg.mixing.paste import paste
+from contrib_semiseg.mixing.paste import cut_out, paste, paste_next
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "float32"])
@@ -28,3 +28,13 @@ def test_shapes_must_fit():
         paste(image, image, paddle.zeros([2, 1, 5, 4]))
     with pytest.raises(ValueError, match="do not fit"):
         paste(image, image[:1], paddle.zeros([2, 1, 4, 5]))
+
+
+def test_the_next_image_and_a_value():
+    label = paddle.to_tensor([[[0, 1]], [[2, 3]], [[4, 5]]])
+    mask = paddle.to_tensor([[[[0, 1]]], [[[1, 0]]], [[[0, 1]]]])
+    assert paste_next(label, mask).tolist() == [[[0, 3]], [[4, 3]], [[4, 1]]]
+    assert cut_out(label, mask, 255).tolist() == [
+        [[0, 255]], [[255, 3]], [[4, 255]]]
+    image = paddle.ones([3, 2, 1, 2])
+    assert cut_out(image, mask, 0).sum().item() == 6
