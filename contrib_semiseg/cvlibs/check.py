@@ -119,6 +119,7 @@ class Either(Check):
 BOOL = OneOf(True, False)
 PROBABILITY = Range(0.0, 1.0)
 SIZE = ListOf(Range(1, integer=True), 2)
+COLOR = ListOf(Range(0, 255, integer=True), 3)
 
 
 def arguments(init):

@@ -172,13 +172,14 @@ class RandomLongSide:
 class PadRandomCrop:
     """Pad on the right and at the bottom up to a size, then cut it out.
 
-    The image gets black, so it has to come before Normalize; labels get
+    The image gets `fill`, so it has to come before Normalize; labels get
     `ignore_index`, and `valid` becomes 0 where padded. The window starts at
     a uniform integer in 0..size - crop, both included.
 
     Args:
         crop_size (list of int): (width, height) in pixels.
         ignore_index (int): label value of the padding.
+        fill (list of int): RGB of the padding.
     """
 
     eight_bit = True
@@ -186,8 +187,9 @@ class PadRandomCrop:
 
     @check.arguments
     def __init__(self, *, crop_size: check.SIZE,
-                 ignore_index: check.Range(0, 255, integer=True) = 255):
-        self.crop_size = tuple(crop_size)
+                 ignore_index: check.Range(0, 255, integer=True) = 255,
+                 fill: check.COLOR = (0, 0, 0)):
+        self.crop_size, self.fill = tuple(crop_size), fill
         self.ignore_index = ignore_index
 
     def draw(self, rng, height, width):
@@ -201,7 +203,7 @@ class PadRandomCrop:
         mark_valid(data)
         lack = [max(0, crop - size) for crop, size in
                 zip((height, width), data["img"].shape[:2])]
-        _pad_all(data, (0, lack[0], 0, lack[1]), self.ignore_index)
+        _pad_all(data, (0, lack[0], 0, lack[1]), self.ignore_index, self.fill)
         for key in ["img", *fields(data)]:
             data[key] = data[key][top:top + height, left:left + width]
         return data
@@ -242,16 +244,17 @@ class CenterPad:
         return data
 
 
-def _pad_all(data, border, ignore_index):
+def _pad_all(data, border, ignore_index, fill=0):
     """Pad image, labels and `valid` by (top, bottom, left, right) pixels."""
-    if not any(border):
-        return
-    values = {"img": 0, "valid": 0}
+    values = {"img": fill, "valid": 0}
     for key in ["img", *fields(data)]:
-        data[key] = _pad(data[key], border, values.get(key, ignore_index))
+        data[key] = pad(data[key], border, values.get(key, ignore_index))
 
 
-def _pad(array, border, value):
+def pad(array, border, value):
+    """Pad [H, W, ...] with `value` by (top, bottom, left, right) pixels."""
+    if not any(border):
+        return array
     top, bottom, left, right = border
     height, width = array.shape[:2]
     out = np.full((height + top + bottom, width + left + right,
