@@ -74,6 +74,18 @@ class Builder:
         return [self._component(f"val_dataset.transforms.{i}", "transforms")
                 for i in range(len(items))]
 
+    def normalization(self):
+        """Return mean and deviation of the unlabelled images' channels.
+
+        None where they are not normalised.
+        """
+        where = "unlabeled_dataset.transforms"
+        for i, item in enumerate(self.config.get(where) or []):
+            if item["type"] == "Normalize":
+                op = self._component(f"{where}.{i}", "transforms")
+                return op.mean, op.std
+        return None
+
     def make_model(self):
         """Return a new network; its weights are drawn anew."""
         prefix = f"net{next(_NETWORKS)}_"
@@ -98,7 +110,8 @@ class Builder:
     def method(self):
         """Return the method with its networks and criterion."""
         makers = {"model": self.make_model, "criterion": self.criterion,
-                  "make_model": lambda: self.make_model}
+                  "make_model": lambda: self.make_model,
+                  "normalization": self.normalization}
         return self._component("method", "method", makers)
 
     def schedule(self, total_steps, total_batch=None):

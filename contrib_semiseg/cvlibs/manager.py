@@ -19,6 +19,7 @@ from paddleseg.cvlibs.manager import (
 
 from contrib_semiseg.cvlibs.errors import UserError
 
+BATCH_TRANSFORMS = ComponentManager("batch_transforms")
 METHODS = ComponentManager("methods")
 MASKS = ComponentManager("masks")
 OPTIMIZERS = ComponentManager("optimizers")
@@ -26,8 +27,9 @@ SCHEDULES = ComponentManager("schedules")
 STAGES = ComponentManager("stages")
 
 __all__ = [
-    "BACKBONES", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
-    "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS", "override", "register"
+    "BACKBONES", "BATCH_TRANSFORMS", "DATASETS", "LOSSES", "MASKS", "METHODS",
+    "MODELS", "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS", "override",
+    "register"
 ]
 
 

@@ -68,6 +68,8 @@ TEST_CONFIG = {
     "border": OneOf("move", "cut"),
     "sum_softmax": check.BOOL,
     "center_crop": check.BOOL,
+    "pad_to": check.ListOf(_COUNT, 2, optional=True),
+    "score_size": check.ListOf(_COUNT, 2, optional=True),
     "aug_eval": check.BOOL,
     "scales": None,
     "scaling": OneOf("image", "input"),

@@ -19,6 +19,7 @@ SHARED = {
     "dataset": ("num_classes", "ignore_index", "split"),
     "transforms": ("num_classes", "ignore_index"),
     "masks": (),
+    "batch_transforms": (),
     "model": ("num_classes",),
     "backbone": (),
     "losses": ("num_classes", "ignore_index"),
@@ -31,7 +32,8 @@ SHARED = {
 FILLED = {
     "dataset": {"role": "the name of the section"},
     "method": {"model": "the section model", "make_model": "the section model",
-               "criterion": "the section loss"},
+               "criterion": "the section loss", "normalization":
+               "Normalize in unlabeled_dataset.transforms"},
     "lr_scheduler": {"total_steps": "iters or epochs", "total_batch":
                      "batch_size and the number of processes"},
     "stage": {"name": "the key of its section"},
@@ -39,13 +41,16 @@ FILLED = {
 # Arguments that hold components: (kind, how many); "lists": named lists.
 NESTED = {"backbone": ("backbone", "one"), "transforms":
            ("transforms", "list"), "losses": ("losses", "list"),
-           "masks": ("masks", "map"), "views": ("transforms", "lists")}
+           "masks": ("masks", "map"), "views": ("transforms", "lists"),
+          "mixed_transforms": ("batch_transforms", "list")}
 
 
 def _registries(kind):
     return {
         "dataset": [manager.DATASETS], "transforms": [manager.TRANSFORMS],
-        "masks": [manager.MASKS], "model": [manager.MODELS],
+        "masks": [manager.MASKS],
+        "batch_transforms": [manager.BATCH_TRANSFORMS],
+        "model": [manager.MODELS],
         "backbone": [manager.BACKBONES, manager.MODELS],
         "losses": [manager.LOSSES], "method": [manager.METHODS],
         "optimizer": [manager.OPTIMIZERS],

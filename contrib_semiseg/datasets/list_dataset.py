@@ -12,6 +12,7 @@ from contrib_semiseg.datasets.base import (
     Row,
     SegDataset,
 )
+from contrib_semiseg.datasets.label_ids import KNOWN, class_table
 from contrib_semiseg.datasets.palettes import NAMED, named_palette
 
 PALETTE = check.Either(check.OneOf(*NAMED), check.ListOf(check.ListOf(
@@ -97,6 +98,8 @@ class ListDataset(SegDataset):
             does not name has the image's name in `mask_dir`.
         image_suffix (str, optional): put after the ids, e.g. ".jpg".
         mask_suffix (str): of the masks in `mask_dir`.
+        mask_ids (str, optional): what the masks hold in place of classes:
+            cityscapes, the numbers of its *_labelIds.png.
         class_names (list of str, optional): one for each class.
         palette (list or str, optional): an RGB colour for each class, or
             the name of known ones: cityscapes, voc.
@@ -112,7 +115,8 @@ class ListDataset(SegDataset):
                  image_dir: check.Text(optional=True) = None,
                  mask_dir: check.Text(optional=True) = None,
                  image_suffix: check.Text() = "",
-                 mask_suffix: check.Text() = ".png", transforms=None,
+                 mask_suffix: check.Text() = ".png",
+                 mask_ids: check.OneOf(None, *KNOWN) = None, transforms=None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
                  palette: PALETTE = None, views=None,
@@ -122,6 +126,8 @@ class ListDataset(SegDataset):
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
+        self._classes = None if mask_ids is None else class_table(
+            mask_ids, ignore_index)
         if not os.path.isdir(dataset_root):
             raise DataError(f"{section}.dataset_root = {dataset_root}: there "
                             "is no such folder")
@@ -153,6 +159,9 @@ class ListDataset(SegDataset):
                          palette=palette, views=views, masks=masks,
                          same_image_mix=same_image_mix,
                          joint_order=joint_order)
+
+    def decode(self, mask):
+        return mask if self._classes is None else self._classes[mask]
 
     def _row(self, fields, image_dir, image_suffix):
         mask_dir, mask_suffix = self._mask

@@ -7,6 +7,7 @@ import numbers
 
 import numpy as np
 import paddle
+from PIL import Image
 
 from contrib_semiseg.cvlibs import check
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
@@ -101,6 +102,10 @@ class Inferencer:
         sum_softmax (bool): sum the probabilities of windows, flips and
             scales instead of their logits.
         center_crop (bool): scores are of the middle alone: see `evaluated`.
+        pad_to (list, optional): smaller whole images are padded to this
+            (w, h) on the right and at the bottom, with the mean.
+        score_size (list, optional): masks are brought to this (w, h) before
+            they are compared: the score is of that size.
         aug_eval (bool): sum over `scales` and the flips; without it they
             have no effect.
         scales (float|list): factors on the size of the image, > 0.
@@ -117,6 +122,7 @@ class Inferencer:
                  border: check.OneOf("move", "cut") = "move",
                  sum_softmax: check.BOOL = False,
                  center_crop: check.BOOL = False,
+                 pad_to: _SIZE = None, score_size: _SIZE = None,
                  aug_eval: check.BOOL = False, scales=1.0,
                  scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
@@ -128,6 +134,12 @@ class Inferencer:
         if is_slide and center_crop:
             raise ArgumentError("center_crop", True,
                                 "false where is_slide is true")
+        if pad_to and is_slide:
+            raise ArgumentError("pad_to", pad_to, "null where is_slide is "
+                                "true")
+        if score_size and center_crop:
+            raise ArgumentError("score_size", score_size, "null where "
+                                "center_crop is true")
         if (is_slide or center_crop) and crop_size is None:
             raise ArgumentError(
                 "crop_size", None, "[width, height] where "
@@ -141,11 +153,13 @@ class Inferencer:
                       if type(op).__name__ == "Normalize"), len(transforms))
         self._before, self._after = transforms[:first], transforms[first:]
         self._center = tuple(crop_size) if center_crop else None
+        self._score_size = score_size
         self._scales = tuple(scales) if aug_eval else (1.0,)
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
-            border=border, sum_softmax=sum_softmax, scaling=scaling,
+            border=border, pad_to=pad_to, sum_softmax=sum_softmax,
+            scaling=scaling,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)
@@ -168,7 +182,13 @@ class Inferencer:
         return sliding_window.argmax(maps), maps
 
     def evaluated(self, array):
-        """The part of an image or mask [h, w, ...] that scores are of."""
+        """The part of an image or mask [h, w, ...] that scores are of.
+
+        With a `score_size` a mask of this size: the image stays whole.
+        """
+        if self._score_size is not None and array.ndim == 2:
+            return np.array(Image.fromarray(array).resize(
+                self._score_size, Image.Resampling.NEAREST))
         if self._center is None:
             return array
         return sliding_window.center(array, self._center)
@@ -177,8 +197,8 @@ class Inferencer:
         """What the network gets first for an image: float32 [1, 3, h, w]."""
         canvas, boxes, _ = sliding_window.windows(
             self._prepare(image)["img"], self._normalize,
-            self._options["crop_size"], self._options["stride"],
-            self._options["border"])
+            *(self._options[name] for name in (
+                "crop_size", "stride", "border", "pad_to")))
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])

@@ -101,7 +101,8 @@ def _margins(size, least):
     return [(lack // 2, lack - lack // 2) for lack in lacks]
 
 
-def windows(image, normalize, crop_size=None, stride=None, border="move"):
+def windows(image, normalize, crop_size=None, stride=None, border="move",
+            pad_to=None):
     """The inputs of the network for one raw image.
 
     Args:
@@ -113,6 +114,8 @@ def windows(image, normalize, crop_size=None, stride=None, border="move"):
             border, and a small image is padded; "cut": windows start at
             every multiple of the stride and the border cuts them, however
             little is left.
+        pad_to (tuple, optional): of a whole image, the least (w, h); it is
+            padded with 0 at the bottom and right, after `normalize`.
 
     Returns: (canvas, boxes, margins): float32 [3, H, W] normalised and
         padded; (top, left, height, width) of each window in it; and the
@@ -120,7 +123,13 @@ def windows(image, normalize, crop_size=None, stride=None, border="move"):
     """
     size = image.shape[:2]
     if crop_size is None:
-        return normalize(image), [(0, 0, *size)], [(0, 0), (0, 0)]
+        lacks = [max(0, wanted - side) for wanted, side in zip(
+            (pad_to or (0, 0))[::-1], size)]
+        margins = [(0, lack) for lack in lacks]
+        canvas = normalize(image)
+        if any(lacks):
+            canvas = np.pad(canvas, [(0, 0)] + margins)
+        return canvas, [(0, 0, *canvas.shape[1:])], margins
     crop = (crop_size[1], crop_size[0])
     stride = stride or default_stride(crop_size)
     if border == "cut":
@@ -156,14 +165,15 @@ def _groups(passes, batch):
 
 
 def score(image, forward, normalize, *, crop_size=None, stride=None,
-          border="move", sum_softmax=False, flips=((),), batch=1):
+          border="move", pad_to=None, sum_softmax=False, flips=((),),
+          batch=1):
     """Sum of the logits of all windows and flips at one scale.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride, border: see `windows`.
+        image, normalize, crop_size, stride, border, pad_to: see `windows`.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
@@ -172,7 +182,7 @@ def score(image, forward, normalize, *, crop_size=None, stride=None,
     Returns: float32 [C, h, w] at the size of `image`.
     """
     canvas, boxes, margins = windows(image, normalize, crop_size, stride,
-                                     border)
+                                     border, pad_to)
     passes = list(itertools.product(boxes, flips))
     total = None
     for group in _groups(passes, batch):
