@@ -91,6 +91,8 @@ def main():
     except OSError as error:
         raise ArgumentError("--list", args.list, f"a text file ({error})"
                             ) from error
+    if not 0 <= args.seed < 2**32:
+        raise ArgumentError("--seed", args.seed, f"0 to {2**32 - 1}")
     if not 0 < args.labeled < len(rows):
         raise ArgumentError("--labeled", args.labeled, f"1 to "
                             f"{len(rows) - 1}, for {len(rows)} lines")

@@ -6,40 +6,46 @@ import paddle
 import paddle.nn.functional as F
 from paddle.autograd import PyLayer
 
-_CHUNK = 512  # anchors that are compared with the bank at once
+_CHUNK = 256  # anchors that are compared with the bank at once
 _EPS = 1e-8  # least length of a feature
 
 
 def unit_rows(rows):
-    """Rows [n, D] brought to length 1; zeros stay zeros and learn nothing."""
-    square = rows.square().sum(axis=1, keepdim=True)
+    """Rows [..., D] brought to length 1; zeros stay zeros and learn nothing.
+    """
+    square = rows.square().sum(axis=-1, keepdim=True)
     length = square.clip(min=_EPS**2).sqrt()
     return rows * paddle.where(square > _EPS**2, 1 / length,
                                paddle.zeros_like(length))
 
 
-def bank_rows(bank):
-    """A bank [C, R, D] as rows of length 1 [C R, D] with labels [C R]."""
+def labeled_rows(bank):
+    """A bank [C, R, D] as rows [C R, D] with their classes, int64 [C R]."""
     classes, slots, width = bank.shape
     label = paddle.arange(classes).unsqueeze(1).expand([classes, slots])
-    return unit_rows(bank.reshape([-1, width])), label.flatten()
+    return bank.reshape([-1, width]), label.flatten()
 
 
 @paddle.no_grad()
-def _value_and_gradient(anchor, label, bank, bank_label, temperature):
+def _value_and_gradient(anchor, label, bank, temperature):
     """Loss [n] of some anchors, and its gradient [n, D] by them."""
-    power = paddle.matmul(anchor, bank, transpose_y=True) / temperature
-    own = label.unsqueeze(1) == bank_label
-    others = paddle.where(own, paddle.full([], -float("inf")), power)
-    total = paddle.logsumexp(others, axis=1, keepdim=True)
-    share = own.astype(power.dtype)
-    count = share.sum(axis=1, keepdim=True).clip(min=1.0)
-    excess = total - power
-    value = (F.softplus(excess) * share).sum(axis=1) / count.squeeze(1)
+    slots = bank.shape[1]
+    rows = bank.flatten(0, 1)
+    power = paddle.matmul(anchor / temperature, rows, transpose_y=True)
+    places = label.unsqueeze(1) * slots + paddle.arange(slots)
+    own = paddle.take_along_axis(power, places, 1)
+    others = paddle.put_along_axis(
+        power, places, paddle.full([], -float("inf")), 1)
+    most = others.max(axis=1, keepdim=True)
+    others = others.subtract_(most).exp_()
+    total = others.sum(axis=1, keepdim=True)
+    excess = most + paddle.log(total) - own
     # Of each positive's term, the part that its negatives hold.
-    part = F.sigmoid(excess) * share
-    factor = part.sum(axis=1, keepdim=True) * paddle.exp(others - total) - part
-    return value, paddle.matmul(factor / count, bank) / temperature
+    part = F.sigmoid(excess) / slots
+    factor = others * (part.sum(axis=1, keepdim=True) / total)
+    factor = paddle.put_along_axis(factor, places, -part, 1)
+    return (F.softplus(excess).mean(axis=1),
+            paddle.matmul(factor, rows) / temperature)
 
 
 class _BankContrast(PyLayer):
@@ -49,14 +55,13 @@ class _BankContrast(PyLayer):
     """
 
     @staticmethod
-    def forward(ctx, anchor, label, bank, bank_label, temperature):
+    def forward(ctx, anchor, label, bank, temperature):
         parts = []
         with paddle.amp.auto_cast(enable=False):
             for start in range(0, len(anchor), _CHUNK):
                 some = slice(start, start + _CHUNK)
-                parts.append(_value_and_gradient(
-                    anchor[some], label[some], bank, bank_label,
-                    temperature))
+                parts.append(_value_and_gradient(anchor[some], label[some],
+                                                 bank, temperature))
         value, gradient = (paddle.concat(part) for part in zip(*parts))
         ctx.save_for_backward(gradient)
         return value
@@ -64,14 +69,14 @@ class _BankContrast(PyLayer):
     @staticmethod
     def backward(ctx, upstream):
         gradient, = ctx.saved_tensor()
-        return upstream.unsqueeze(1) * gradient, None, None, None
+        return upstream.unsqueeze(1) * gradient, None, None
 
 
-def bank_contrast(anchor, label, bank, bank_label, *, temperature):
+def bank_contrast(anchor, label, bank, *, temperature):
     """-log of each positive's share among itself and all negatives.
 
     With s_ij = <a_i, m_j> / T, the positives P_i of anchor i being the rows
-    of its own label and the negatives N_i all others:
+    of its own class and the negatives N_i those of all others:
 
         value_i = mean_{j in P_i} -log(e^s_ij / (e^s_ij + sum_{k in N_i}
         e^s_ik))
@@ -82,17 +87,14 @@ def bank_contrast(anchor, label, bank, bank_label, *, temperature):
     Args:
         anchor (Tensor): [n, D] float32, rows of length 1, n >= 1; the only
             input with a gradient.
-        label (Tensor): [n] int64; each label has rows in the bank, and not
-            all rows.
-        bank (Tensor): [M, D] float32, rows of length 1.
-        bank_label (Tensor): [M] int64.
+        label (Tensor): [n] int64 in [0, C), C >= 2.
+        bank (Tensor): [C, R, D] float32, rows of length 1.
         temperature (float): T > 0.
 
-    Returns: [n] float32, nats, in (0, ln(M) + 2 / T).
+    Returns: [n] float32, nats, in (0, ln(C R) + 2 / T).
     Source: the high-level contrast of CTT (arXiv 2209.01327), its release.
     """
-    return _BankContrast.apply(anchor, label, bank.detach(), bank_label,
-                               temperature)
+    return _BankContrast.apply(anchor, label, bank.detach(), temperature)
 
 
 def class_mean(value, label, num_classes):

@@ -10,8 +10,8 @@ from paddle import nn
 
 from contrib_semiseg.losses.bank_contrast import (
     bank_contrast,
-    bank_rows,
     class_mean,
+    labeled_rows,
     unit_rows,
 )
 from contrib_semiseg.losses.directional_contrast import contrast
@@ -170,7 +170,7 @@ class PeerContrast(nn.Layer):
                               pixels)
         value = bank_contrast(
             unit_rows(paddle.gather(rows, pixels)), label,
-            *bank_rows(self.banks[number].rows()),
+            unit_rows(self.banks[number].rows()),
             temperature=self.temperatures[0])
         return class_mean(value, label, self.num_classes)
 
@@ -193,8 +193,8 @@ class PeerContrast(nn.Layer):
             unit_rows(paddle.gather(rows, pixels)),
             unit_rows(paddle.gather(pixel_rows(peer.unlabeled.detach()),
                                     pixels)),
-            label, *bank_rows(both), temperature=self.temperatures[1],
-            numerics="logsumexp")
+            label, *labeled_rows(unit_rows(both)),
+            temperature=self.temperatures[1], numerics="logsumexp")
         return class_mean(value, label, self.num_classes)
 
     @paddle.no_grad()
