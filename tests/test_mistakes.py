@@ -89,6 +89,15 @@ def test_wrong_config_path(own):
     check_line(folder, result, "mine.yml")
 
 
+def test_ranks_that_no_class_has(own):
+    folder, tree = own
+    tree["method"] = {"type": "U2PL"}
+    tree["model"].update(embedding="representation",
+                         embedding_channels=[4, 4])
+    check_line(folder, train(folder, tree), "my.yml: method.low_rank = 3",
+               "allowed: 1 to 2 with num_classes = 3")
+
+
 def test_missing_mask(own):
     folder, tree = own
     (folder / "labeled" / "masks" / "1.png").unlink()

@@ -9,6 +9,11 @@ and log hook, and bare steps of the same method (forward, backward, optimizer,
 its own update) on the batch that the trainer had last. The ratio compares
 medians of neighbouring blocks, so that a machine whose speed drifts does not
 decide it.
+
+    python tools/benchmark.py --config ... --loss_part 160 240 320
+
+Instead: what a step costs beside its networks, at these sides of the crops,
+without data and without running the networks on whole batches.
 """
 
 import functools
@@ -32,6 +37,7 @@ from contrib_semiseg.cvlibs.builder import Builder  # noqa: E402
 from contrib_semiseg.cvlibs.config import Config  # noqa: E402
 from contrib_semiseg.cvlibs.schema import check_config  # noqa: E402
 from contrib_semiseg.datasets.loader import TrainLoader  # noqa: E402
+from contrib_semiseg.engine import loss_part  # noqa: E402
 from contrib_semiseg.engine.hooks import LogHook  # noqa: E402
 from contrib_semiseg.engine.trainer import Trainer  # noqa: E402
 from contrib_semiseg.engine.training import (  # noqa: E402
@@ -39,6 +45,7 @@ from contrib_semiseg.engine.training import (  # noqa: E402
     make_datasets,
     make_streams,
 )
+from contrib_semiseg.methods.base import Step  # noqa: E402
 
 BLOCK = 2  # steps measured at a time, of each kind in turn
 
@@ -69,7 +76,29 @@ def parse():
                         help="images of each stream per step")
     parser.add_argument("--steps", type=int, default=20,
                         help="measured steps of each kind (default: 20)")
+    parser.add_argument("--loss_part", type=int, nargs="+", metavar="SIDE",
+                        help="measure the part beside the networks on crops "
+                        "of SIDE x SIDE pixels")
+    parser.add_argument("--epoch", type=int, default=None,
+                        help="with --loss_part: epoch of the step, from 0 "
+                        "(default: half of the run)")
     return vars(parser.parse_args())
+
+
+def loss_parts(config, sides, epoch):
+    """Print the cost of the part beside the networks, a line a size."""
+    epochs = config.get("epochs", 80)
+    epoch = epochs // 2 if epoch is None else epoch
+    step = Step(it=epoch * 100, total=epochs * 100, epoch=epoch,
+                epochs=epochs, iters_per_epoch=100)
+    print("side  pixels   loss part   networks  share of step  peak memory  "
+          "bytes a pixel")
+    for side in sides:
+        cost = loss_part.measure(config, side, step=step)
+        each = cost.bytes / cost.pixels
+        print(f"{side:4}  {cost.pixels:7}  {1000 * cost.seconds:6.0f} ms  "
+              f"{cost.network_seconds:7.2f} s  {100 * cost.share:11.2f} %  "
+              f"{cost.bytes / 2**20:7.1f} MiB  {each:13.0f}", flush=True)
 
 
 def bare_step(method, optimizer, batch, step):
@@ -99,10 +128,14 @@ def report(whole, bare, wait, images, steps):
 
 def main():
     flags = parse()
+    sides, epoch = flags.pop("loss_part"), flags.pop("epoch")
     steps = max(1, flags.pop("steps") // BLOCK) * BLOCK
     config = Config.load(flags.pop("config"), flags.pop("opts"), flags)
     check_config(config)
     cli.select_device(config.get("device"))
+    if sides:
+        loss_parts(config, sides, epoch)
+        return
     run = RunOptions.of(config)
     builder = Builder(config)
     paddle.seed(run.seed)

@@ -8,7 +8,6 @@ component sees a config dict.
 
 import copy
 import functools
-import itertools
 
 import paddle
 
@@ -19,9 +18,6 @@ from contrib_semiseg.engine.schedules import PaddleSchedule
 from contrib_semiseg.losses.criterion import Criterion
 
 _SCHEDULE_ARGUMENTS = ("learning_rate", "warmup_iters", "warmup_start_lr")
-
-
-_NETWORKS = itertools.count()
 
 
 class _Located(ConfigError):
@@ -51,6 +47,7 @@ class Builder:
         ignore_index = sections.shared(config, "ignore_index")
         self.ignore_index = 255 if ignore_index is None else ignore_index
         self.split = sections.shared(config, "split")
+        self._networks = 0
 
     def train_dataset(self):
         """Return the labelled dataset."""
@@ -67,6 +64,12 @@ class Builder:
         if self.config.tree.get("val_dataset") is None:
             return None
         return self._dataset("val_dataset")
+
+    def crops(self):
+        """Return the crops of the unlabelled views, or None."""
+        if self.config.get("unlabeled_dataset.crops") is None:
+            return None
+        return self._component("unlabeled_dataset.crops", "crops")
 
     def val_transforms(self):
         """Return the transforms of `val_dataset` without the dataset."""
@@ -88,12 +91,11 @@ class Builder:
 
     def make_model(self):
         """Return a new network; its weights are drawn anew."""
-        prefix = f"net{next(_NETWORKS)}_"
+        prefix = f"net{self._networks}_"
+        self._networks += 1
         # Some networks of PaddleSeg name their parameters themselves: only
         # in a guard of its own can a second one exist, and an optimizer,
-        # which tells parameters by name, needs the names to differ. So do
-        # two trainings in one process: Paddle numbers the optimizer's arrays
-        # of a name that it has seen.
+        # which tells parameters by name, needs the names to differ.
         with paddle.utils.unique_name.guard(prefix):
             network = self._component("model", "model")
         for parameter in network.parameters():
@@ -110,7 +112,8 @@ class Builder:
     def method(self):
         """Return the method with its networks and criterion."""
         makers = {"model": self.make_model, "criterion": self.criterion,
-                  "make_model": lambda: self.make_model,
+                  "make_model": lambda: self.make_model, "crops": self.crops,
+                  "batch_size": lambda: self.config.get("batch_size"),
                   "normalization": self.normalization}
         return self._component("method", "method", makers)
 

@@ -116,6 +116,21 @@ class Either(Check):
         return any(c.accepts(value) for c in self.checks)
 
 
+class TextMap(Check):
+    """Texts that each stand for a text (or null, if `optional`)."""
+
+    def __init__(self, *, optional=False):
+        self.optional = optional
+        self.allowed = "texts by text, {old: new}" + (
+            " or null" if optional else "")
+
+    def accepts(self, value):
+        if value is None:
+            return self.optional
+        return isinstance(value, dict) and all(
+            isinstance(v, str) for pair in value.items() for v in pair)
+
+
 BOOL = OneOf(True, False)
 PROBABILITY = Range(0.0, 1.0)
 SIZE = ListOf(Range(1, integer=True), 2)

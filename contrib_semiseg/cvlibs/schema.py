@@ -47,6 +47,8 @@ TOP = {
     "batch_size": _COUNT,
     "iters": _COUNT,
     "epochs": _COUNT,
+    "iters_per_epoch": _COUNT,
+    "epoch_cycle": OneOf("fresh", "replay"),
     "save_dir": Text(),
     "log_iters": _COUNT,
     "save_interval": _COUNT,
@@ -68,6 +70,7 @@ TEST_CONFIG = {
     "border": OneOf("move", "cut"),
     "sum_softmax": check.BOOL,
     "center_crop": check.BOOL,
+    "pad_label": Range(0, 255, integer=True, optional=True),
     "pad_to": check.ListOf(_COUNT, 2, optional=True),
     "score_size": check.ListOf(_COUNT, 2, optional=True),
     "aug_eval": check.BOOL,
@@ -75,6 +78,7 @@ TEST_CONFIG = {
     "scaling": OneOf("image", "input"),
     "flip_horizontal": check.BOOL,
     "flip_vertical": check.BOOL,
+    "pad_multiple": Range(1, integer=True),
 }
 
 SECTIONS = (*ROLES, "model", "method", "optimizer", "lr_scheduler", "loss",
@@ -264,6 +268,16 @@ class _Checker:
             raise self.config.error(
                 "epochs", f"stands beside iters = {show(tree['iters'])} "
                 f"({self.config.origin('iters')}); keep one of them")
+        if "iters_per_epoch" not in tree and \
+                tree.get("epoch_cycle", "fresh") != "fresh":
+            raise self.config.error(
+                "epoch_cycle", "has no effect without iters_per_epoch")
+        for key in ("joint_order", "list_resampling"):
+            key = f"unlabeled_dataset.{key}"
+            if "iters_per_epoch" in tree and self.config.get(key):
+                raise self.config.error(
+                    key, "stands beside iters_per_epoch = "
+                    f"{show(tree['iters_per_epoch'])}; keep one of them")
         for key in need:
             if tree.get(key) is None and not (key == "iters" and
                                               "epochs" in tree):
@@ -330,6 +344,9 @@ def _served(config, section, stream):
     """Keys of a stream's items, as far as the configuration tells."""
     data = config.tree[section]
     keys = set(data.get("views") or ["img"])
+    crops = find("crops", (data.get("crops") or {}).get("type"))
+    keys |= {f"{view}_{key}" for view in data.get("views") or ()
+             for key in getattr(crops, "adds", ())}
     if stream == "labeled":
         keys.add("label")
     if stream != "source":
@@ -346,6 +363,9 @@ def _remedy(key):
     if key == "valid":
         return ("a transform that marks padding",
                 "transforms: [{type: PadRandomCrop, crop_size: [64, 64]}]")
+    for name, crops in sections.choices("crops").items():
+        if key.rpartition("_")[2] in crops.adds:
+            return "crops", f"crops: {{type: {name}, crop_size: [64, 64]}}"
     return f"views.{key}", f"views: {{{key}: [{{type: Normalize}}]}}"
 
 

@@ -19,6 +19,7 @@ SHARED = {
     "dataset": ("num_classes", "ignore_index", "split"),
     "transforms": ("num_classes", "ignore_index"),
     "masks": (),
+    "crops": (),
     "batch_transforms": (),
     "model": ("num_classes",),
     "backbone": (),
@@ -32,7 +33,9 @@ SHARED = {
 FILLED = {
     "dataset": {"role": "the name of the section"},
     "method": {"model": "the section model", "make_model": "the section model",
-               "criterion": "the section loss", "normalization":
+               "criterion": "the section loss",
+               "crops": "unlabeled_dataset.crops",
+               "batch_size": "the key batch_size", "normalization":
                "Normalize in unlabeled_dataset.transforms"},
     "lr_scheduler": {"total_steps": "iters or epochs", "total_batch":
                      "batch_size and the number of processes"},
@@ -42,13 +45,14 @@ FILLED = {
 NESTED = {"backbone": ("backbone", "one"), "transforms":
            ("transforms", "list"), "losses": ("losses", "list"),
            "masks": ("masks", "map"), "views": ("transforms", "lists"),
+          "crops": ("crops", "one"),
           "mixed_transforms": ("batch_transforms", "list")}
 
 
 def _registries(kind):
     return {
         "dataset": [manager.DATASETS], "transforms": [manager.TRANSFORMS],
-        "masks": [manager.MASKS],
+        "masks": [manager.MASKS], "crops": [manager.CROPS],
         "batch_transforms": [manager.BATCH_TRANSFORMS],
         "model": [manager.MODELS],
         "backbone": [manager.BACKBONES, manager.MODELS],

@@ -21,6 +21,9 @@ SECTIONS = {
 }
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _ORIENTATION = 0x0112
+# Transforms that would move what the crops say of a view.
+_MOVES = ("RandomMirror", "RandomHorizontalFlip", "RandomVerticalFlip",
+          "RandomRotation")
 
 
 class Row(NamedTuple):
@@ -125,10 +128,14 @@ class SegDataset:
         views (dict, optional): name -> built transforms of that view, for
             "unlabeled" alone. Each works on a copy of what `transforms`
             leave and draws from a generator of its own.
+        crops (optional): built crops, which give each view a window of its
+            own of what `transforms` leave, and say where it lies.
         masks (dict, optional): name -> built mask type, drawn for each item.
         same_image_mix (bool): for the engine: the second unlabelled batch
             shows the images of the first.
         joint_order (bool): for the engine: all streams share one order.
+        list_resampling (bool): for the engine: each list is drawn to the
+            length of the unlabelled one once, see `training_streams`.
 
     Raises: DataError, if there are no rows or files are missing; ConfigError
         or ArgumentError for views or transforms that cannot work.
@@ -136,7 +143,8 @@ class SegDataset:
 
     def __init__(self, *, rows, where, transforms, role, num_classes,
                  ignore_index=255, class_names=None, palette=None, views=None,
-                 masks=None, same_image_mix=False, joint_order=False):
+                 crops=None, masks=None, same_image_mix=False,
+                 joint_order=False, list_resampling=False):
         self.role, self.transforms = role, list(transforms or [])
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.class_names = list(class_names or
@@ -144,7 +152,12 @@ class SegDataset:
         self.palette = None if palette is None else np.asarray(
             palette, np.uint8).reshape(-1, 3)
         self.views, self.masks = dict(views or {}), dict(masks or {})
+        self.crops = crops
         self.same_image_mix, self.joint_order = same_image_mix, joint_order
+        self.list_resampling = list_resampling
+        if joint_order and list_resampling:
+            raise ArgumentError("list_resampling", True,
+                                "false where joint_order is true")
         if role == "unlabeled":
             rows = [row._replace(mask=None) for row in rows]
         self.rows = rows
@@ -172,6 +185,32 @@ class SegDataset:
         if 0 < len(raw) < len(normalises):
             raise ConfigError(f"{where}.{raw[0]} lacks Normalize, which other "
                               "views have; allowed: all of them or none")
+        if self.crops is not None:
+            self._check_crops()
+
+    def _check_crops(self):
+        if self.role != "unlabeled":
+            raise ArgumentError("crops", type(self.crops).__name__, "null; "
+                                "only unlabeled_dataset has crops")
+        if len(self.views) != self.crops.count:
+            raise ArgumentError("views", list(self.views) or None,
+                                f"{self.crops.count} views, as there are "
+                                "crops")
+        for op in self.transforms:
+            name = type(op).__name__
+            if name == "Normalize" or "valid" in getattr(op, "adds", ()):
+                raise ConfigError(
+                    f"{self._section}.crops: {name} stands before the crops, "
+                    "which pad pictures of 0..255 themselves; allowed: "
+                    + ("in the views" if name == "Normalize" else
+                       "transforms that do not pad"))
+        for view, ops in self.views.items():
+            moving = [n for op in ops if (n := type(op).__name__) in _MOVES]
+            if moving:
+                raise ConfigError(
+                    f"{self._section}.views.{view}: {moving[0]} moves what "
+                    "the crops say of it; allowed: in transforms, or "
+                    "crops.mirror_prob")
 
     def _check_rows(self, where):
         where = f"{self._section}.{where}"
@@ -291,8 +330,8 @@ class SegDataset:
                 are wanted; leaving some out changes nothing else. None: all.
         Returns: dict of arrays: img, or instead each view, float32 [3, H, W]
             (a strided view of memory, not contiguous), label int64 [H, W] if
-            there are masks, valid bool [H, W] if a transform pads, and the
-            drawn `masks`.
+            there are masks, valid bool [H, W] if a transform pads, the drawn
+            `masks`, and what `crops` say of each view, as VIEW_overlap.
         Raises: ConfigError, if a view moves pixels.
         """
         image, label = self.read(index)
@@ -302,7 +341,9 @@ class SegDataset:
         data = pipeline.run(self.transforms, data)
         image = data["img"]
         if self.views:
-            out = self._views(image, int(rng.integers(2**63)), views)
+            images, out = self._windows(image, rng)
+            image = next(iter(images.values()))
+            out.update(self._views(images, int(rng.integers(2**63)), views))
         else:
             out = {"img": _to_chw(image)}
         if label is not None:
@@ -313,8 +354,19 @@ class SegDataset:
             out[name] = draw(rng, *image.shape[:2])
         return out
 
-    def _views(self, image, seed, wanted):
-        """The views of an image [H, W, 3]: name -> float32 [3, H, W].
+    def _windows(self, image, rng):
+        """What each view shows, by name, and what the crops say of it."""
+        if self.crops is None:
+            return dict.fromkeys(self.views, image), {}
+        size = image.shape[:2]
+        pair = self.crops.draw(rng, *size)
+        places = zip(self.views, self.crops.geometry(pair, *size))
+        return dict(zip(self.views, self.crops.apply(image, pair))), {
+            f"{name}_{key}": value for name, place in places
+            for key, value in place.items()}
+
+    def _views(self, images, seed, wanted):
+        """The views of images [H, W, 3] by name: name -> float32 [3, H, W].
 
         A view's draws are a function of `seed` and its name.
         """
@@ -322,6 +374,7 @@ class SegDataset:
         for name, ops in self.views.items():
             if wanted is not None and name not in wanted:
                 continue
+            image = images[name]
             rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
             view = pipeline.run(ops, {"img": image.copy(), "trans_info": [],
                                       "gt_fields": [], "rng": rng})["img"]

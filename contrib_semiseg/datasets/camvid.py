@@ -55,11 +55,12 @@ class CamVid(SegDataset):
     def __init__(self, *, role: check.OneOf(*SECTIONS),
                  dataset_root: check.Text() = "data/camvid",
                  split: check.Text() = "full", transforms=None, views=None,
-                 masks=None,
+                 crops=None, masks=None,
                  num_classes: check.OneOf(11) = 11,
                  ignore_index: check.OneOf(255) = 255,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         list_file = os.path.join(dataset_root,
                                  "val.txt" if role == "val" else "train.txt")
         try:
@@ -81,6 +82,7 @@ class CamVid(SegDataset):
                          role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
                          class_names=CLASS_NAMES, palette=PALETTE,
-                         views=views, masks=masks,
+                         views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

@@ -98,6 +98,9 @@ class ListDataset(SegDataset):
             does not name has the image's name in `mask_dir`.
         image_suffix (str, optional): put after the ids, e.g. ".jpg".
         mask_suffix (str): of the masks in `mask_dir`.
+        mask_replace (dict, optional): parts of an image's path -> what the
+            mask's path has instead, as where masks lie in other folders
+            under other names; in place of `mask_dir`.
         mask_ids (str, optional): what the masks hold in place of classes:
             cityscapes, the numbers of its *_labelIds.png.
         class_names (list of str, optional): one for each class.
@@ -115,17 +118,20 @@ class ListDataset(SegDataset):
                  image_dir: check.Text(optional=True) = None,
                  mask_dir: check.Text(optional=True) = None,
                  image_suffix: check.Text() = "",
-                 mask_suffix: check.Text() = ".png",
-                 mask_ids: check.OneOf(None, *KNOWN) = None, transforms=None,
+                 mask_suffix: check.Text() = ".png", transforms=None,
+                 mask_replace: check.TextMap(optional=True) = None,
+                 mask_ids: check.OneOf(None, *KNOWN) = None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
-                 palette: PALETTE = None, views=None,
+                 palette: PALETTE = None, views=None, crops=None,
                  masks=None, same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         palette = named_palette(palette)
         _check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
+        self._replace = mask_replace
         self._classes = None if mask_ids is None else class_table(
             mask_ids, ignore_index)
         if not os.path.isdir(dataset_root):
@@ -156,9 +162,11 @@ class ListDataset(SegDataset):
         super().__init__(rows=rows, where=where, transforms=transforms,
                          role=role, num_classes=num_classes,
                          ignore_index=ignore_index, class_names=class_names,
-                         palette=palette, views=views, masks=masks,
+                         palette=palette, views=views, crops=crops,
+                         masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)
 
     def decode(self, mask):
         return mask if self._classes is None else self._classes[mask]
@@ -170,6 +178,14 @@ class ListDataset(SegDataset):
         mask = None
         if len(fields) == 2:
             mask = os.path.join(self._root, fields[1])
+        elif self._replace:
+            mask = name
+            for old, new in self._replace.items():
+                mask = mask.replace(old, new)
+            if mask == name:
+                raise ArgumentError("mask_replace", self._replace,
+                                    f"a part of {name} and another text")
+            mask = os.path.join(self._root, mask)
         elif mask_dir is not None:
             stem = fields[0] if image_suffix else os.path.splitext(name)[0]
             mask = os.path.join(self._root, mask_dir, stem + mask_suffix)
@@ -207,9 +223,11 @@ class Dataset(SegDataset):
                  separator: check.Text() = " ", transforms=None,
                  img_channels: check.OneOf(3) = 3,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
-                 edge: check.OneOf(False) = False, views=None, masks=None,
+                 edge: check.OneOf(False) = False, views=None, crops=None,
+                 masks=None,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         section, key = SECTIONS[role], f"{mode}_path"
         listed = dict(train=train_path, val=val_path, test=test_path)[mode]
         if listed is None:
@@ -225,6 +243,7 @@ class Dataset(SegDataset):
         super().__init__(rows=rows, where=f"{key} = {listed}",
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
-                         views=views, masks=masks,
+                         views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

@@ -73,8 +73,8 @@ def collate(items):
                     "transforms end in one size (RandomCrop and CenterPad, or "
                     "RandomPaddingCrop)")
             out = np.empty((len(rows), *first.shape), first.dtype)
-            for slot, row in zip(out, rows):
-                slot[...] = row[key]
+            for i, row in enumerate(rows):
+                out[i] = row[key]
             batch[stream][key] = out
     return batch
 

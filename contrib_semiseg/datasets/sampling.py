@@ -6,6 +6,7 @@ Everything here is a function of (seed, stream, epoch, position): batches do
 not depend on the number of loader workers or on what was read before.
 """
 
+import random
 import zlib
 from typing import NamedTuple
 
@@ -62,6 +63,18 @@ def repeat_indices(n, length):
     return np.arange(length) % n
 
 
+def resampled_indices(n, length, seed):
+    """Draw `length` items, without replacement, of a list of `n` files.
+
+    A shorter list is repeated as a whole until it is long enough.
+
+    Returns: int64 [length].
+    Source: the U2PL release, whose generator is Python's.
+    """
+    files = list(range(n)) * max(1, -(-length // n))
+    return np.array(random.Random(seed).sample(files, length), np.int64)
+
+
 def rank_places(length, world, rank):
     """Places of an epoch that one of `world` processes gets, dealt in turn.
 
@@ -85,6 +98,12 @@ def item_rng(seed, stream, epoch, position):
     return _generator(seed, "item", stream, epoch, position)
 
 
+def _too_few(name, length, batch, world):
+    whole = f"{batch} on each of {world} processes" if world > 1 else batch
+    return (f"the {name} stream has {length} images, fewer than the batch of "
+            f"{whole}; lower batch_size or add images")
+
+
 class Stream:
     """An endless, shuffled sequence of items, cut into equal batches.
 
@@ -103,25 +122,29 @@ class Stream:
         joint (bool): the list is repeated and cut, the order is that of the
             places, and items are dealt to the ranks one by one: streams of
             one length and `order` have the same places in every batch.
+        resample (bool): the items of all epochs are those that
+            `resampled_indices` draws once; dealt as with `joint`.
 
     Raises: DataError, if an epoch has less items than a batch.
     """
 
     def __init__(self, *, n, length, batch, seed, name, world=1, rank=0,
-                 fixed_order=False, order=None, joint=False):
+                 fixed_order=False, order=None, joint=False, resample=False):
         self.n, self.length, self.batch = n, length, batch
         self.seed, self.name, self.world, self.rank = seed, name, world, rank
         self.fixed_order = fixed_order
         self.order_name = name if order is None else order
-        self._places = rank_places(length, world, rank) if joint else None
-        self.iters_per_epoch = (length // (batch * world) if not joint else
-                                len(self._places) // batch)
+        # The same items in every epoch, or None.
+        self._items = (repeat_indices(n, length) if joint else
+                       resampled_indices(n, length, seed) if resample else
+                       None)
+        self._places = (None if self._items is None else
+                        rank_places(length, world, rank))
+        self.iters_per_epoch = (
+            length // (batch * world) if self._places is None else
+            len(self._places) // batch)
         if self.iters_per_epoch < 1:
-            whole = (f"{batch} on each of {world} processes" if world > 1 else
-                     f"{batch}")
-            raise DataError(
-                f"the {name} stream has {length} images, fewer than the batch "
-                f"of {whole}; lower batch_size or add images")
+            raise DataError(_too_few(name, length, batch, world))
         self._orders = {}
 
     def order(self, epoch):
@@ -129,9 +152,8 @@ class Stream:
         epoch = 0 if self.fixed_order else epoch
         if epoch not in self._orders:
             rng = _generator(self.seed, "order", self.order_name, epoch)
-            if self._places is not None:
-                order = repeat_indices(self.n, self.length)[
-                    rng.permutation(self.length)]
+            if self._items is not None:
+                order = self._items[rng.permutation(self.length)]
             else:
                 order = rng.permutation(extend_indices(
                     self.n, self.length, rng.permutation(self.n)))
@@ -152,12 +174,63 @@ class Stream:
                 for p in places]
 
 
+class CycledStream:
+    """Epochs of a fixed number of batches, over a list of any length.
+
+    An epoch goes through the list in a new order, as often as it takes; what
+    does not fill a batch is left out of each turn, and the last turn ends
+    with the epoch. Items are dealt to the processes one by one.
+
+    Args:
+        iters (int): batches of an epoch.
+        replay (bool): later turns of an epoch repeat its first one batch for
+            batch, with the same random numbers.
+        n, batch, seed, name, world, rank, order: see `Stream`.
+
+    Raises: DataError, if the list has less items than a batch.
+    Source: the CAC release, which replays.
+    """
+
+    def __init__(self, *, n, iters, batch, seed, name, world=1, rank=0,
+                 replay=False, order=None):
+        self.n, self.batch, self.seed, self.name = n, batch, seed, name
+        self.iters_per_epoch, self.replay = iters, replay
+        self.order_name = name if order is None else order
+        self._places = rank_places(n, world, rank)
+        self._span = n + world  # more than any place
+        self.iters_per_turn = len(self._places) // batch
+        if self.iters_per_turn < 1:
+            raise DataError(_too_few(name, n, batch, world))
+        self._orders = {}
+
+    def order(self, epoch, turn):
+        """Image index of each place of a turn: int64 [n]."""
+        if (epoch, turn) not in self._orders:
+            self._orders = {(epoch, turn): _generator(
+                self.seed, "order", self.order_name, epoch, turn).permutation(
+                    self.n)}
+        return self._orders[epoch, turn]
+
+    def keys(self, step):
+        """The ItemKeys of this process' batch at a step (from 0)."""
+        epoch, i = divmod(step, self.iters_per_epoch)
+        turn, i = divmod(i, self.iters_per_turn)
+        turn = 0 if self.replay else turn
+        order = self.order(epoch, turn)
+        # A place past the end repeats an image with other draws.
+        places = self._places[i * self.batch:(i + 1) * self.batch]
+        return [ItemKey(self.name, epoch, turn * self._span + p,
+                        int(order[p % self.n])) for p in places.tolist()]
+
+
 def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
-                     same_image_mix=False, joint_order=False, world=1, rank=0):
+                     same_image_mix=False, joint_order=False,
+                     list_resampling=False, world=1, rank=0, iters=None,
+                     replay=False):
     """The streams of a run, all of one length.
 
-    That is the longer of the two lists; with `joint_order` it is the
-    unlabelled one, as long as there is one.
+    That is the longer of the two lists; with `joint_order` or
+    `list_resampling` it is the unlabelled one, as long as there is one.
 
     Args:
         labeled, unlabeled (int, int or None): images of each list; None: no
@@ -171,13 +244,29 @@ def training_streams(*, labeled, batch, seed, unlabeled=None, source=False,
             together: image i of the unlabelled list always stands beside
             image i mod `labeled` of the labelled one (the UniMatch
             release).
+        list_resampling (bool): each list is brought to the common length
+            once, by a draw from the seed, and every epoch has these items
+            (the U2PL release). Not together with `joint_order`.
+        iters (int, optional): batches of an epoch, whatever the lists hold:
+            every list is gone through apart, see `CycledStream`.
+        replay (bool): see `CycledStream`.
         seed, world, rank: see `Stream`.
     Returns: dict name -> Stream, with equal `iters_per_epoch`.
     """
+    if iters is not None:
+        counts = {LABELED: labeled, UNLABELED: unlabeled,
+                  SOURCE: unlabeled if source else None}
+        return {name: CycledStream(
+            n=n, iters=iters, batch=batch, seed=seed, name=name, world=world,
+            rank=rank, replay=replay,
+            order=UNLABELED if name == SOURCE and same_image_mix else None)
+            for name, n in counts.items() if n is not None}
     joint = joint_order and unlabeled is not None
     fixed = same_image_mix and not joint
-    shared = dict(length=unlabeled if joint else max(labeled, unlabeled or 0),
-                  batch=batch, seed=seed, world=world, rank=rank, joint=joint)
+    resample = list_resampling and unlabeled is not None
+    shared = dict(length=unlabeled if joint or resample else
+                  max(labeled, unlabeled or 0), batch=batch, seed=seed,
+                  world=world, rank=rank, joint=joint, resample=resample)
     streams = {LABELED: Stream(n=labeled, name=LABELED,
                                order=UNLABELED if joint else None, **shared)}
     if unlabeled is not None:

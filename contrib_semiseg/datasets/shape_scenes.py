@@ -100,11 +100,12 @@ class ShapeScenes(SegDataset):
                  size: check.SIZE = (96, 96),
                  data_seed: check.Range(0, integer=True) = 0,
                  cache_dir: check.Text(optional=True) = None,
-                 transforms=None, views=None, masks=None,
+                 transforms=None, views=None, crops=None, masks=None,
                  num_classes: check.OneOf(8) = 8,
                  ignore_index: check.OneOf(255) = 255,
                  same_image_mix: check.BOOL = False,
-                 joint_order: check.BOOL = False):
+                 joint_order: check.BOOL = False,
+                 list_resampling: check.BOOL = False):
         if size[0] != size[1]:
             raise ArgumentError("size", size, "two equal numbers")
         start, stop = {"labeled": (0, labeled), "val": (0, val),
@@ -118,6 +119,7 @@ class ShapeScenes(SegDataset):
                          transforms=transforms, role=role,
                          num_classes=num_classes, ignore_index=ignore_index,
                          class_names=CLASS_NAMES, palette=PALETTE,
-                         views=views, masks=masks,
+                         views=views, crops=crops, masks=masks,
                          same_image_mix=same_image_mix,
-                         joint_order=joint_order)
+                         joint_order=joint_order,
+                         list_resampling=list_resampling)

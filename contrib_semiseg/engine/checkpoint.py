@@ -183,6 +183,8 @@ def find(resume, save_dir):
 def load(path, *, method, optimizer, scaler=None):
     """Restore what `save` wrote and return its meta values (dict).
 
+    The method may leave something out; "notes" among the values says what.
+
     Raises: CheckpointError naming the file if it is damaged, or the keys that
         are missing, unknown or of another shape.
     """
@@ -197,6 +199,7 @@ def load(path, *, method, optimizer, scaler=None):
     for key, value in arrays.items():
         part, name = key.split("/", 1)
         parts[part][name] = value
+    head["notes"] = method.adopt(parts["method"])
     fit(method, parts["method"], str(file))
     load_optimizer_state(optimizer, method, parts["optimizer"])
     if scaler is not None and head["scaler"]:

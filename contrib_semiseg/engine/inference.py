@@ -102,6 +102,9 @@ class Inferencer:
         sum_softmax (bool): sum the probabilities of windows, flips and
             scales instead of their logits.
         center_crop (bool): scores are of the middle alone: see `evaluated`.
+        pad_label (int, optional): of center_crop: smaller images are padded
+            to `crop_size`, with the mean of `Normalize`, and their masks
+            with this label. None: they are not.
         pad_to (list, optional): smaller whole images are padded to this
             (w, h) on the right and at the bottom, with the mean.
         score_size (list, optional): masks are brought to this (w, h) before
@@ -111,6 +114,8 @@ class Inferencer:
         scales (float|list): factors on the size of the image, > 0.
         scaling (str): "image" or "input": see `sliding_window.multi_scale`.
         flip_horizontal, flip_vertical (bool): add the mirrored images.
+        pad_multiple (int): of whole images: sides are padded to multiples of
+            it by reflection.
         batch (int): windows (and flips) per forward pass.
 
     Raises: ArgumentError for values that do not fit together.
@@ -122,11 +127,14 @@ class Inferencer:
                  border: check.OneOf("move", "cut") = "move",
                  sum_softmax: check.BOOL = False,
                  center_crop: check.BOOL = False,
+                 pad_label: check.Range(0, 255, integer=True,
+                                        optional=True) = None,
                  pad_to: _SIZE = None, score_size: _SIZE = None,
                  aug_eval: check.BOOL = False, scales=1.0,
                  scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
                  flip_vertical: check.BOOL = False,
+                 pad_multiple: check.Range(1, integer=True) = 1,
                  batch: check.Range(1, integer=True) = 1):
         scales = [scales] if isinstance(scales, numbers.Real) else scales
         if not check.ListOf(_SCALE).accepts(scales) or not scales:
@@ -134,9 +142,12 @@ class Inferencer:
         if is_slide and center_crop:
             raise ArgumentError("center_crop", True,
                                 "false where is_slide is true")
-        if pad_to and is_slide:
+        if is_slide and pad_multiple > 1:
+            raise ArgumentError("pad_multiple", pad_multiple,
+                                "1 where is_slide is true")
+        if pad_to and (is_slide or pad_multiple > 1):
             raise ArgumentError("pad_to", pad_to, "null where is_slide is "
-                                "true")
+                                "true or pad_multiple is set")
         if score_size and center_crop:
             raise ArgumentError("score_size", score_size, "null where "
                                 "center_crop is true")
@@ -153,13 +164,16 @@ class Inferencer:
                       if type(op).__name__ == "Normalize"), len(transforms))
         self._before, self._after = transforms[:first], transforms[first:]
         self._center = tuple(crop_size) if center_crop else None
+        self._pad_label = pad_label
+        self._mean = 255 * np.float32(getattr(
+            transforms[first], "mean", 0)) if first < len(transforms) else 0
         self._score_size = score_size
         self._scales = tuple(scales) if aug_eval else (1.0,)
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
-            border=border, pad_to=pad_to, sum_softmax=sum_softmax,
-            scaling=scaling,
+            border=border, pad_multiple=pad_multiple, pad_to=pad_to,
+            sum_softmax=sum_softmax, scaling=scaling,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)
@@ -191,14 +205,19 @@ class Inferencer:
                 self._score_size, Image.Resampling.NEAREST))
         if self._center is None:
             return array
-        return sliding_window.center(array, self._center)
+        array = sliding_window.center(array, self._center)
+        if self._pad_label is None:
+            return array
+        return sliding_window.pad_center(
+            array, self._center, self._mean if array.ndim > 2 else
+            self._pad_label)
 
     def first_input(self, image):
         """What the network gets first for an image: float32 [1, 3, h, w]."""
         canvas, boxes, _ = sliding_window.windows(
             self._prepare(image)["img"], self._normalize,
             *(self._options[name] for name in (
-                "crop_size", "stride", "border", "pad_to")))
+                "crop_size", "stride", "border", "pad_multiple", "pad_to")))
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])

@@ -23,8 +23,8 @@ from contrib_semiseg.metrics.reliability import most_reliable, reliability
 SCORES = "scores.csv"
 PARTS = ("reliable", "unreliable")
 # Keys of unlabeled_dataset that only training reads.
-_TRAINING_KEYS = {"transforms", "views", "masks", "same_image_mix",
-                  "joint_order"}
+_TRAINING_KEYS = {"transforms", "views", "crops", "masks", "list_resampling",
+                  "joint_order", "same_image_mix"}
 _LIST = "labels.txt"
 
 

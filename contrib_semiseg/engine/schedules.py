@@ -65,6 +65,40 @@ class PolyLR:
 
 
 @manager.register(manager.SCHEDULES)
+class NominalPolyLR(PolyLR):
+    """PolyLR that misjudges its epochs, for runs of the CAC release.
+
+    Its supervised runs have epochs of `epoch_iters` steps, but the rate is
+    computed as if they had `nominal_iters`, from a counter that no epoch
+    resets: it jumps up and down and does not end at 0. `PolyLR` is right.
+
+    Args:
+        learning_rate, power (float): as in PolyLR.
+        total_steps (int): steps of the run.
+        epoch_iters, nominal_iters (int): steps of an epoch as it is, and as
+            the schedule takes it to be.
+    """
+
+    @check.arguments
+    def __init__(self, *, learning_rate: check.Range(0), total_steps,
+                 epoch_iters: check.Range(1, integer=True),
+                 nominal_iters: check.Range(1, integer=True) = 1157,
+                 power: check.Range(0) = 0.9):
+        epochs = -(-total_steps // epoch_iters)
+        super().__init__(learning_rate=learning_rate, power=power,
+                         total_steps=epochs * nominal_iters)
+        self.epoch_iters, self.nominal_iters = epoch_iters, nominal_iters
+
+    def __call__(self, step):
+        """The rate (float) of step `step`, from 0."""
+        if step:
+            epoch, counter = ((step - 1) // self.epoch_iters,
+                              (step - 1) % self.nominal_iters + 1)
+            step = epoch * self.nominal_iters + counter
+        return super().__call__(step)
+
+
+@manager.register(manager.SCHEDULES)
 class ConstantLR:
     """One rate throughout, after a linear warm-up.
 

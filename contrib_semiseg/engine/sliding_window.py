@@ -101,8 +101,26 @@ def _margins(size, least):
     return [(lack // 2, lack - lack // 2) for lack in lacks]
 
 
+def pad_center(array, least, value):
+    """An array [H, W, ...] padded to at least (w, h), centred, see `center`.
+
+    Args:
+        value (number or array): of the padding; an array (one per channel)
+            makes the result float32.
+    """
+    (top, bottom), (left, right) = _margins(array.shape, least[::-1])
+    height, width, *channels = array.shape
+    if not any((top, bottom, left, right)):
+        return array
+    out = np.empty((top + height + bottom, left + width + right, *channels),
+                   np.float32 if np.ndim(value) else array.dtype)
+    out[...] = value
+    out[top:top + height, left:left + width] = array
+    return out
+
+
 def windows(image, normalize, crop_size=None, stride=None, border="move",
-            pad_to=None):
+            pad_multiple=1, pad_to=None):
     """The inputs of the network for one raw image.
 
     Args:
@@ -114,6 +132,8 @@ def windows(image, normalize, crop_size=None, stride=None, border="move",
             border, and a small image is padded; "cut": windows start at
             every multiple of the stride and the border cuts them, however
             little is left.
+        pad_multiple (int): of a whole image, height and width are padded to
+            multiples of it by reflection at the bottom and right.
         pad_to (tuple, optional): of a whole image, the least (w, h); it is
             padded with 0 at the bottom and right, after `normalize`.
 
@@ -123,12 +143,13 @@ def windows(image, normalize, crop_size=None, stride=None, border="move",
     """
     size = image.shape[:2]
     if crop_size is None:
-        lacks = [max(0, wanted - side) for wanted, side in zip(
-            (pad_to or (0, 0))[::-1], size)]
-        margins = [(0, lack) for lack in lacks]
+        margins = [(0, max(0, least - side) if pad_to else
+                    -side % pad_multiple)
+                   for least, side in zip((pad_to or (0, 0))[::-1], size)]
         canvas = normalize(image)
-        if any(lacks):
-            canvas = np.pad(canvas, [(0, 0)] + margins)
+        if any(map(any, margins)):
+            canvas = np.pad(canvas, [(0, 0)] + margins,
+                            mode="constant" if pad_to else "reflect")
         return canvas, [(0, 0, *canvas.shape[1:])], margins
     crop = (crop_size[1], crop_size[0])
     stride = stride or default_stride(crop_size)
@@ -165,15 +186,16 @@ def _groups(passes, batch):
 
 
 def score(image, forward, normalize, *, crop_size=None, stride=None,
-          border="move", pad_to=None, sum_softmax=False, flips=((),),
-          batch=1):
+          border="move", pad_multiple=1, pad_to=None, sum_softmax=False,
+          flips=((),), batch=1):
     """Sum of the logits of all windows and flips at one scale.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride, border, pad_to: see `windows`.
+        image, normalize, crop_size, stride, border, pad_multiple, pad_to:
+            see `windows`.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
@@ -182,7 +204,7 @@ def score(image, forward, normalize, *, crop_size=None, stride=None,
     Returns: float32 [C, h, w] at the size of `image`.
     """
     canvas, boxes, margins = windows(image, normalize, crop_size, stride,
-                                     border, pad_to)
+                                     border, pad_multiple, pad_to)
     passes = list(itertools.product(boxes, flips))
     total = None
     for group in _groups(passes, batch):

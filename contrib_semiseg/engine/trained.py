@@ -105,11 +105,11 @@ def weights_file(path):
                           f"{found or 'nothing'}{nearest(WEIGHTS[0], names)}")
 
 
-def _without_pretrained(node):
+def without_pretrained(node):
     """The model section with every `pretrained` left out."""
     if not isinstance(node, dict):
         return node
-    return {k: None if k == "pretrained" else _without_pretrained(v)
+    return {k: None if k == "pretrained" else without_pretrained(v)
             for k, v in node.items()}
 
 
@@ -128,7 +128,7 @@ def build_network(config, path):
     state = load_state(path)
     config = copy.copy(config)
     config.tree = {**config.tree,
-                   "model": _without_pretrained(config.tree["model"])}
+                   "model": without_pretrained(config.tree["model"])}
     builder = Builder(config)
     network = builder.make_model()
     fit(network, state, path)

@@ -128,7 +128,8 @@ class Trainer:
         """The Step of iteration `it`."""
         return Step(it=it, total=self.total_steps,
                     epoch=it // self.iters_per_epoch,
-                    epochs=-(-self.total_steps // self.iters_per_epoch))
+                    epochs=-(-self.total_steps // self.iters_per_epoch),
+                    iters_per_epoch=self.iters_per_epoch)
 
     def run_step(self, batches, step):
         """One update of the weights; returns the last batch's terms."""
@@ -170,7 +171,7 @@ class Trainer:
                     f"method {type(self.method).__name__} needs the batch key "
                     f"'{key}', the batch has: {', '.join(has)}"
                     f"{nearest(key, has)}; set it up in "
-                    f"{key.split('.')[0]}_dataset (views, masks)")
+                    f"{key.split('.')[0]}_dataset (views, crops, masks)")
 
     def _on_signal(self, number, frame):
         if self._signal:

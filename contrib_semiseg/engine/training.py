@@ -32,8 +32,12 @@ class RunOptions:
     Attributes:
         batch_size (int): images of each stream per process and step.
         iters, epochs (int): length of the run; one of them. An epoch shows
-            the larger of the two image sets once, or with joint_order the
-            unlabelled one.
+            the larger of the two image sets once, or with joint_order or
+            list_resampling the unlabelled one.
+        iters_per_epoch (int): iterations of an epoch instead; each image set
+            is then gone through as often as that takes.
+        epoch_cycle (str): with it: "fresh" draws anew each time, "replay"
+            repeats the epoch's first batches of a set.
         save_dir (str): folder of the run.
         log_iters, save_interval (int): steps between lines and checkpoints.
         keep_checkpoint_max (int): checkpoints that stay.
@@ -49,6 +53,8 @@ class RunOptions:
     batch_size: int
     iters: Optional[int] = None
     epochs: Optional[int] = None
+    iters_per_epoch: Optional[int] = None
+    epoch_cycle: str = "fresh"
     save_dir: str = "output"
     log_iters: int = 10
     save_interval: int = 1000
@@ -92,13 +98,17 @@ def make_datasets(builder, requires):
 def make_streams(datasets, run):
     """The streams of the datasets, for this process."""
     unlabeled = datasets.get("unlabeled")
+    iters = run.iters_per_epoch
     return training_streams(
         labeled=len(datasets["labeled"]), batch=run.batch_size, seed=run.seed,
         unlabeled=None if unlabeled is None else len(unlabeled),
         source="source" in datasets, world=distributed.world(),
         rank=distributed.rank(),
         same_image_mix=getattr(unlabeled, "same_image_mix", False),
-        joint_order=getattr(unlabeled, "joint_order", False))
+        joint_order=getattr(unlabeled, "joint_order", False),
+        list_resampling=getattr(unlabeled, "list_resampling", False),
+        iters=None if iters is None else iters * run.accumulate_steps,
+        replay=run.epoch_cycle == "replay")
 
 
 def make_evaluate(builder):
@@ -196,7 +206,9 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
                                scaler=trainer.scaler)
         start, saver.best = head["step"], head["best"]
         compare(head["config"], config.tree, resumed)
-        say(f"[RESUME] {resumed}: iteration {start} of {total}")
+        for line in (f"{resumed}: iteration {start} of {total}",
+                     *head["notes"]):
+            say(f"[RESUME] {line}")
     else:
         distributed.broadcast_state(method)
     if distributed.rank() == 0:
@@ -222,3 +234,5 @@ def announce(trainer, datasets):
     say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
         f"parameters, {images}, {trainer.total_steps} iterations on "
         f"{paddle.get_device()} x {distributed.world()}")
+    for line in trainer.method.notes():
+        say(f"[TRAIN] {line}")

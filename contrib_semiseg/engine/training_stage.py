@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import paddle
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.builder import Builder
@@ -192,8 +193,12 @@ class Train(Stage):
         length, = self.length(config).values()
         hooks = [SnapshotHook(save_dir=folder, parts=self.snapshots,
                               length=length)] if self.snapshots else []
-        training.train(config, "auto", extra_hooks=hooks,
-                       datasets=lambda *parts: self.datasets(context, *parts))
+        # Paddle numbers the optimizer's arrays of a name that it has seen;
+        # a checkpoint has to name them as one of a process of its own.
+        with paddle.utils.unique_name.guard():
+            training.train(
+                config, "auto", extra_hooks=hooks,
+                datasets=lambda *parts: self.datasets(context, *parts))
         kept = self.networks(context)
         if self.snapshots and len(kept) < len(snapshot_points(
                 length, self.snapshots)):

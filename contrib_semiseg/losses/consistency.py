@@ -42,6 +42,33 @@ def selected_cross_entropy(logits, label, selected, valid):
     return (ce * trusted).sum() / valid.astype(ce.dtype).sum().clip(min=1.0)
 
 
+def kept_cross_entropy(logits, label, kept):
+    """Cross-entropy of the kept pixels: sum(CE kept) * pixels / sum(kept)^2.
+
+    The fewer are kept, the more each of them counts: the mean over the kept
+    pixels is divided by their share of all pixels.
+
+    Args:
+        logits (Tensor): [N, C, H, W] float32, before softmax; the only input
+            with a gradient.
+        label (Tensor): [N, H, W] int64 in [0, C); any value where not kept.
+        kept (Tensor): [N, H, W] bool.
+
+    Returns: scalar, nats per kept pixel over their share; 0 if none is kept
+        (the release: not finite).
+    Raises: ValueError if sizes differ.
+    Source: the unsupervised term of U2PL (arXiv 2203.03884) with its
+        adaptive weight, as the release has them.
+    """
+    _same_size("kept_cross_entropy", logits, label)
+    label = paddle.where(kept, label, paddle.zeros_like(label))
+    ce = F.cross_entropy(logits, label, axis=1, reduction="none")
+    share = kept.astype(ce.dtype)
+    count = share.sum().clip(min=1.0)
+    return (ce.reshape(label.shape) * share).sum() / count * (
+        share.size / count)
+
+
 def soft_dice(logits, label, used, smooth=1e-5):
     """1 - Dice of the softmax probabilities, the mean over all classes.
 

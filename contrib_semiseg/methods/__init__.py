@@ -3,6 +3,7 @@
 """One file a method; importing this package registers all of them."""
 
 from contrib_semiseg.methods import (
+    cac,
     classmix,
     cps,
     ctt,
@@ -10,10 +11,11 @@ from contrib_semiseg.methods import (
     fixmatch,
     mean_teacher,
     supervised,
+    u2pl,
     unimatch,
 )
 
 __all__ = [
-    "classmix", "cps", "ctt", "dssn", "fixmatch", "mean_teacher", "supervised",
-    "unimatch"
+    "cac", "classmix", "cps", "ctt", "dssn", "fixmatch", "mean_teacher",
+    "supervised", "u2pl", "unimatch"
 ]

@@ -9,12 +9,17 @@ from paddle import nn
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """Where training stands: iteration `it` of `total`, from 0."""
+    """Where training stands: iteration `it` of `total`, from 0.
+
+    Epoch `epoch` of `epochs`, from 0, each of `iters_per_epoch` iterations
+    (the last one may be shorter).
+    """
 
     it: int
     total: int
     epoch: int = 0
     epochs: int = 1
+    iters_per_epoch: int = 1
 
 
 class Method(nn.Layer):
@@ -50,6 +55,20 @@ class Method(nn.Layer):
 
     def after_step(self, step):
         """Update what no gradient updates (EMA, queues); default: nothing."""
+
+    def adopt(self, state):
+        """Change a checkpoint's arrays where this run cannot take them over.
+
+        Args:
+            state (dict): name -> numpy array; changed in place.
+
+        Returns: list of lines that say what was changed; default: none.
+        """
+        return []
+
+    def notes(self):
+        """Lines about the method that are printed as training starts."""
+        return []
 
     def eval_network(self):
         """The image-to-logits layer that is evaluated, saved and exported."""

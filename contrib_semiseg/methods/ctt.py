@@ -147,5 +147,9 @@ class CTT(Method):
                 self.contrast.remember(k, out, x["label"])
         self.labeled.clear()
 
+    def notes(self):
+        return [] if self.contrast is None else [
+            bank.note() for bank in self.contrast.banks]
+
     def eval_network(self):
         return getattr(self, self.evaluated)

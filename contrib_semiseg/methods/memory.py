@@ -5,6 +5,7 @@
 The only place of `methods/` where processes talk to each other.
 """
 
+import numpy as np
 import paddle
 from paddle import distributed as dist
 from paddle import nn
@@ -69,7 +70,7 @@ class RowQueue(nn.Layer):
                 raise ValueError(f"RowQueue.append: {name} has {len(values)} "
                                  f"rows, the others {count}")
             column = getattr(self, name)
-            values = _beside(values.detach()[count - kept:], column)
+            values = values.detach()[count - kept:].to(column.place)
             if until_end:
                 column[start:start + until_end] = values[:until_end]
             if kept > until_end:
@@ -95,7 +96,34 @@ class RowQueue(nn.Layer):
         """
         column = getattr(self, name)
         places = (indices + self._first()) % self.capacity
-        return _beside(paddle.gather(column, _beside(places, column)), indices)
+        rows = paddle.gather(column, places.to(column.place))
+        return rows.to(indices.place)
+
+
+def restart_if_resized(queue, name, state):
+    """Empty a checkpoint's queue where this run's has another capacity.
+
+    Args:
+        queue (RowQueue): this run's.
+        name (str): under which the method holds it.
+        state (dict): the checkpoint's arrays by name; changed in place.
+
+    Returns: list of the line that says so; empty if nothing was changed.
+    """
+    kept = state.get(f"{name}.{queue.columns[0]}")
+    if kept is None or len(kept) == queue.capacity:
+        return []
+    for column in (*queue.columns, "appended"):
+        own = getattr(queue, column).numpy()
+        state[f"{name}.{column}"] = np.zeros_like(own)
+    return [f"{name} starts empty: that of the checkpoint has {len(kept)} "
+            f"rows, this run's has {queue.capacity} (another number of "
+            "processes, batch_size or selection)"]
+
+
+def processes():
+    """Number of processes whose rows `gather_rows` joins."""
+    return dist.get_world_size()
 
 
 @paddle.no_grad()
@@ -108,7 +136,7 @@ def gather_rows(rows):
     Returns: Tensor [sum of n, ...]; `rows` itself, detached, of one process.
     """
     rows = rows.detach()
-    if dist.get_world_size() == 1:
+    if processes() == 1:
         return rows
     counts = []
     dist.all_gather(counts, paddle.to_tensor([len(rows)], dtype="int64"))

@@ -62,6 +62,12 @@ class Segmentor(nn.Layer):
         if widths is not None:
             self.embedding = projection_head(in_channels, *widths)
 
+    @property
+    def embedding_width(self):
+        """Channels of the embedding, or None without that head."""
+        return None if self.embedding is None else \
+            self.embedding[-1].weight.shape[0]
+
     def decode(self, taps):
         """The decoder's feature and what an embedding head reads.
 

@@ -9,6 +9,7 @@ Source: the UniMatch release (strong views).
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -60,6 +61,11 @@ def gaussian_blur(image, sigma):
     """Blur by about `sigma` pixels: Pillow's run of box filters."""
     return np.array(Image.fromarray(image).filter(
         ImageFilter.GaussianBlur(radius=float(sigma))))
+
+
+def binomial_blur(image):
+    """Blur rows and columns with [1, 4, 6, 4, 1] / 16, borders reflected."""
+    return cv2.GaussianBlur(image, (5, 5), 0)
 
 
 JITTERS = (brightness, contrast, saturation, hue)
@@ -193,3 +199,23 @@ class RandomGaussianBlur(ImageTransform):
 
     def apply(self, image, drawn):
         return gaussian_blur(image, drawn)
+
+
+@manager.register(manager.TRANSFORMS)
+class RandomBinomialBlur(ImageTransform):
+    """Blur a little: `binomial_blur`.
+
+    Args:
+        prob (float): how often, in [0, 1].
+    Source: the CAC release.
+    """
+
+    @check.arguments
+    def __init__(self, *, prob: check.PROBABILITY = 0.5):
+        self.prob = prob
+
+    def draw(self, rng):
+        return True if rng.random() < self.prob else None
+
+    def apply(self, image, drawn):
+        return binomial_blur(image)

@@ -3,7 +3,8 @@
 """Mirror, scale, crop and padding; each draw apart from its use.
 
 Source: the CPS release (training transform); of `RandomLongSide` and
-`PadRandomCrop`: the UniMatch release.
+`PadRandomCrop`: the UniMatch release; of `RandomSpreadScale`: the U2PL
+release.
 """
 
 import cv2
@@ -82,12 +83,48 @@ class RandomScale:
         data["img"] = cv2.resize(data["img"], size,
                                  interpolation=cv2.INTER_LINEAR)
         for key in fields(data):
-            data[key] = cv2.resize(data[key], size,
-                                   interpolation=cv2.INTER_NEAREST)
+            data[key] = self.nearest(data[key], size)
         return data
+
+    @staticmethod
+    def nearest(label, size):
+        """A label [H, W] at `size` (width, height)."""
+        return cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
 
     def __call__(self, data):
         return self.apply(data, self.draw(data["rng"]))
+
+
+@manager.register(manager.TRANSFORMS)
+class RandomSpreadScale(RandomScale):
+    """Resize by a factor that shrinks as often as it enlarges.
+
+    With probability 1/2 each, the factor is uniform below or above 1. Sizes
+    and interpolation as in `RandomScale`, but that row i of a label is row
+    floor(i * old / new) without exception: OpenCV's may be the one before
+    where that division has no remainder.
+
+    Args:
+        min_scale (float): smallest factor, in (0, 1].
+        max_scale (float): largest factor, at least 1.
+    """
+
+    @check.arguments
+    def __init__(self, *, min_scale: check.Range(0, 1, exclude_low=True) = 0.5,
+                 max_scale: check.Range(1) = 2.0):
+        self.min_scale, self.max_scale = min_scale, max_scale
+
+    def draw(self, rng):
+        ends = ((self.min_scale, 1.0) if rng.random() < 0.5 else
+                (1.0, self.max_scale))
+        return rng.uniform(*ends)
+
+    @staticmethod
+    def nearest(label, size):
+        """A label [H, W] at `size` (width, height)."""
+        rows, columns = (np.arange(new) * old // new for new, old in
+                         zip(size[::-1], label.shape))
+        return label[rows[:, None], columns]
 
 
 @manager.register(manager.TRANSFORMS)
@@ -100,16 +137,19 @@ class RandomCrop:
 
     Args:
         crop_size (list of int): (width, height) in pixels.
+        inside (bool): the last start is size - crop instead, so that the
+            window lies inside an image that is padded already.
     """
 
     @check.arguments
-    def __init__(self, *, crop_size: check.SIZE):
-        self.crop_size = tuple(crop_size)
+    def __init__(self, *, crop_size: check.SIZE, inside: check.BOOL = False):
+        self.crop_size, self.inside = tuple(crop_size), inside
 
     def draw(self, rng, height, width):
         """Top and left of the window for an image of this size."""
+        more = 1 if self.inside else 2
         return tuple(
-            int(rng.integers(size - crop + 2)) if size > crop else 0
+            int(rng.integers(size - crop + more)) if size > crop else 0
             for size, crop in zip((height, width), self.crop_size[::-1]))
 
     def apply(self, data, top, left):
@@ -129,13 +169,16 @@ class RandomLongSide:
 
     The length is a uniform integer in [int(L * min_scale),
     int(L * max_scale)], both included; the other side follows, rounded half
-    up. The image is smoothed where it shrinks (Pillow's bilinear filter);
-    labels take the nearest pixel.
+    up. The image is smoothed where it shrinks (Pillow's filters); labels
+    take the nearest pixel.
 
     Args:
         min_scale, max_scale (float): factors on L, > 0.
         base_size (int, optional): L in pixels; null: the longer side of each
             image itself.
+        interpolation (str): of the image, "bilinear" or "bicubic".
+        nearest (str): the label at the "center" of a new pixel (Pillow) or
+            at its upper left "corner" (OpenCV).
     """
 
     eight_bit = True
@@ -143,13 +186,17 @@ class RandomLongSide:
     @check.arguments
     def __init__(self, *, min_scale: check.Range(0, exclude_low=True) = 0.5,
                  max_scale: check.Range(0, exclude_low=True) = 2.0,
-                 base_size: check.Range(1, integer=True, optional=True) = None
-                 ):
+                 base_size: check.Range(1, integer=True,
+                                        optional=True) = None,
+                 interpolation: check.OneOf("bilinear",
+                                            "bicubic") = "bilinear",
+                 nearest: check.OneOf("center", "corner") = "center"):
         if min_scale > max_scale:
             raise ArgumentError("min_scale", min_scale,
                                 f"at most max_scale = {max_scale}")
         self.min_scale, self.max_scale = min_scale, max_scale
-        self.base_size = base_size
+        self.base_size, self.nearest = base_size, nearest
+        self.resampling = Image.Resampling[interpolation.upper()]
 
     def draw(self, rng, height, width):
         """The longer side, pixels, for an image of this size."""
@@ -169,10 +216,14 @@ class RandomLongSide:
     def apply(self, data, long_side):
         height, width = self.size(long_side, *data["img"].shape[:2])
         data["img"] = _pil_resize(data["img"], width, height,
-                                  Image.Resampling.BILINEAR)
+                                  self.resampling)
         for key in fields(data):
-            data[key] = _pil_resize(data[key], width, height,
-                                    Image.Resampling.NEAREST)
+            if self.nearest == "corner":
+                data[key] = cv2.resize(data[key], (width, height),
+                                       interpolation=cv2.INTER_NEAREST)
+            else:
+                data[key] = _pil_resize(data[key], width, height,
+                                        Image.Resampling.NEAREST)
         return data
 
     def __call__(self, data):
@@ -235,15 +286,19 @@ class CenterPad:
     Args:
         size (list of int): (width, height) in pixels.
         ignore_index (int): label value of the padding.
+        pad_label (int, optional): take this value instead; the U2PL release
+            pads with class 0, and learns it there.
     """
 
     adds = ("valid",)
 
     @check.arguments
     def __init__(self, *, size: check.SIZE,
-                 ignore_index: check.Range(0, 255, integer=True) = 255):
+                 ignore_index: check.Range(0, 255, integer=True) = 255,
+                 pad_label: check.Range(0, 255, integer=True,
+                                        optional=True) = None):
         self.size = tuple(size)
-        self.ignore_index = ignore_index
+        self.pad_label = ignore_index if pad_label is None else pad_label
 
     def __call__(self, data):
         height, width = data["img"].shape[:2]
@@ -252,7 +307,7 @@ class CenterPad:
         mark_valid(data)
         top, left = lack_y // 2, lack_x // 2
         _pad_all(data, (top, lack_y - top, left, lack_x - left),
-                 self.ignore_index)
+                 self.pad_label)
         return data
 
 

@@ -44,11 +44,19 @@ class Pair(paddle.nn.Layer):
         self.criterion, self.ignored = criterion, ignore_index
 
 
+class Cut(paddle.nn.Layer):
+
+    def __init__(self, *, crops, batch_size):
+        super().__init__()
+        self.given = crops, batch_size
+
+
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch):
     for registry in (manager.DATASETS, manager.MASKS, manager.MODELS):
         monkeypatch.setitem(registry.components_dict, "Parts", Parts)
     monkeypatch.setitem(manager.METHODS.components_dict, "Pair", Pair)
+    monkeypatch.setitem(manager.METHODS.components_dict, "Cut", Cut)
 
 
 def builder(**sections):
@@ -70,6 +78,20 @@ def test_datasets_get_role_and_shared_values():
         assert type(given["transforms"][0]).__name__ == "Normalize"
         assert type(given["masks"]["mask"]).__name__ == "BoxMask"
     assert made.num_classes == 3 and made.ignore_index == 9
+
+
+def test_a_method_is_told_how_many_views_are_cut_and_how():
+    section = {"type": "Parts", "crops": {"type": "OverlapCrops",
+                                          "crop_size": [24, 16]}}
+    crops, count = builder(unlabeled_dataset=section, batch_size=7, method={
+        "type": "Cut"}).method().given
+    assert crops.cells == (2, 3) and count == 7
+    assert builder().crops() is None
+    with pytest.raises(ConfigError, match=r"c.yml: unlabeled_dataset.crops."
+                       r"crop_size = \[24, 9\] is not allowed; allowed: "
+                       "multiples of stride = 8"):
+        section["crops"]["crop_size"] = [24, 9]
+        builder(unlabeled_dataset=section).crops()
 
 
 def test_views_are_named_lists_of_transforms():

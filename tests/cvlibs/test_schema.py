@@ -78,6 +78,12 @@ def message_of(config, need=schema.TRAIN):
     ["num_classes=null", "seed=0", "device=gpu:1", "split=null"],
     ["test_config={is_slide: true, crop_size: [9, 9], border: cut, "
      "sum_softmax: true, center_crop: false}"],
+    ["test_config={center_crop: true, crop_size: [9, 9], pad_label: 0}",
+     "train_dataset={type: ListDataset, dataset_root: d, list_file: l.txt, "
+     "num_classes: 8, mask_replace: {a: b, c/: d/}, transforms: [{type: "
+     "Normalize}, {type: RandomSpreadScale}, {type: CenterPad, size: [9, 9], "
+     "pad_label: 0}, {type: RandomCrop, crop_size: [9, 9], inside: true}]}",
+     "unlabeled_dataset.list_resampling=true"],
     ["unlabeled_dataset.views={img: [{type: ColorJitter, prob: 0.5}, {type: "
      "RandomGray}, {type: RandomGaussianBlur}, {type: RandomIntensity, ops: "
      "[hue, blur]}, {type: Normalize}], other: []}",
@@ -89,6 +95,9 @@ def message_of(config, need=schema.TRAIN):
     ["method={type: CTT, mixed_transforms: [{type: BatchColorJitter, hue: 0}]"
      ", temperatures: [0.2, 0.3], pretrained_l: w.pth}",
      "test_config={pad_to: [505, 505], score_size: null}"],
+    ["iters_per_epoch=9", "epoch_cycle=replay",
+     "test_config={pad_multiple: 8}"],
+    ["epoch_cycle=fresh"],
     ["cache_dir=~/cache"],
     ["cache_dir=null"],
 ])
@@ -137,13 +146,13 @@ def test_accepted(options):
      "ignore_index: 9}], coef: [1]}", "--opts: "
      "loss.types.0.losses.0.ignore_index = 9 is not allowed; allowed: 255"),
     ("method=CPS", "--opts: method = 'CPS' is no section with a type; "
-     "allowed types: CPS, CPSCutMix, ... write {type: CPS}"),
+     "allowed types: ... CPS, CPSCutMix, ... write {type: CPS}"),
     ("method={cps_weight: 1}", "--opts: method has no type; allowed types: "
-     "CPS, ..."),
+     "... CPS, ..."),
     ("method=[CPS]", "method = ['CPS'] is no section with a type; ..."),
-    ("method.type=[CPS]", "method.type = ['CPS'] is unknown; allowed: CPS"),
+    ("method.type=[CPS]", "method.type = ['CPS'] is unknown; allowed: ... CPS"),
     ("method.type=CPSCutMx", "--opts: method.type = 'CPSCutMx' is unknown; "
-     "allowed: CPS, CPSCutMix, ... did you mean 'CPSCutMix'?"),
+     "allowed: ... CPS, CPSCutMix, ... did you mean 'CPSCutMix'?"),
     ("method.cps_wieght=2", "--opts: method.cps_wieght = 2 is not an "
      "argument of CPS; allowed: cps_weight, grad_scale; did you mean "
      "'cps_weight'?"),
@@ -191,6 +200,11 @@ def test_accepted(options):
      "allowed: a list of identity, autocontrast,"),
     ("unlabeled_dataset.views.weak=[]", ": unlabeled_dataset lacks "
      "views.img, which method.type = 'CPS' needs; for example views: {img: "),
+    ("train_dataset={type: ListDataset, dataset_root: d, mask_replace: "
+     "{a: 1}}", "train_dataset.mask_replace is not allowed; allowed: texts "
+     "by text, {old: new} or null"),
+    ("test_config={pad_label: 256}", "an integer in [0, 255] or null"),
+    ("unlabeled_dataset.list_resampling=1", "allowed: true, false"),
     ("unlabeled_dataset.joint_order=1", "is not allowed; allowed: true, "),
     ("unlabeled_dataset=null", "unlabeled_dataset = null is missing; "
      "method.type = 'CPS' needs it"),
@@ -238,6 +252,22 @@ def test_accepted(options):
     ("test_config.scales=[0]", "test_config.scales = [0] is not allowed"),
     ("test_config.border=shift", "test_config.border = 'shift' is not "
      "allowed; allowed: move, cut"),
+    ("test_config.pad_multiple=0", "test_config.pad_multiple = 0 is not "
+     "allowed; allowed: an integer in [1, inf)"),
+    ("iters_per_epoch=0", "iters_per_epoch = 0 is not allowed; allowed: an "
+     "integer in [1, inf)"),
+    ("epoch_cycle=replays", "epoch_cycle = 'replays' is not allowed; "
+     "allowed: fresh, replay; did you mean 'replay'?"),
+    ("epoch_cycle=replay", "epoch_cycle = 'replay' has no effect without "
+     "iters_per_epoch"),
+    ("unlabeled_dataset.crops={type: OverlapCrop}", "--opts: "
+     "unlabeled_dataset.crops.type = 'OverlapCrop' is unknown; allowed: "
+     "OverlapCrops; did you mean 'OverlapCrops'?"),
+    ("unlabeled_dataset.crops={type: OverlapCrops}", "unlabeled_dataset.crops"
+     " (OverlapCrops) lacks the argument crop_size; allowed: a list of 2"),
+    ("unlabeled_dataset.crops={type: OverlapCrops, crop_size: [8, 8], "
+     "min_iou: 2}", "unlabeled_dataset.crops.min_iou = 2 is not allowed"),
+    ("method.batch_size=3", "method.batch_size = 3 is not an argument of"),
     ("test_config=3", "test_config = 3 is not allowed; allowed: a section"),
 ])
 def test_refused(option, expected):
@@ -247,6 +277,29 @@ def test_refused(option, expected):
         found = message.find(part.strip(), place)
         assert found >= 0, f"{part!r} is not in: {message}"
         place = found + len(part.strip())
+
+
+def test_crops_serve_what_they_say_of_the_views():
+    method = "method={type: CAC}"
+    message = message_of(changed(method))
+    assert "lacks views.view1, which method.type = 'CAC' needs" in message
+    views = "unlabeled_dataset.views={view1: [], view2: []}"
+    assert ("unlabeled_dataset lacks crops, which method.type = 'CAC' needs; "
+            "for example crops: {type: OverlapCrops, crop_size: [64, 64]}"
+            ) in message_of(changed(method, views))
+    crops = "unlabeled_dataset.crops={type: OverlapCrops, crop_size: [8, 8]}"
+    schema.check_config(changed(method, views, crops))
+    for key, source in (("batch_size", "the key batch_size"),
+                        ("crops", "unlabeled_dataset.crops")):
+        assert f"method.{key} = 3 is not set here: it comes from {source}" in \
+            message_of(changed(f"method={{type: CAC, {key}: 3}}", views,
+                               crops))
+
+
+def test_epochs_of_a_fixed_length_have_no_joint_order():
+    assert ("joint_order = true stands beside iters_per_epoch = 9; keep one "
+            "of them") in message_of(changed(
+                "iters_per_epoch=9", "unlabeled_dataset.joint_order=true"))
 
 
 @pytest.mark.parametrize("key", sorted(

@@ -71,6 +71,19 @@ def test_ids_folders_and_tabs(root):
     assert make(root, list_file="tab.txt").name(0) == "imgs/a b.png"
 
 
+def test_masks_under_other_names(root):
+    (root / "masks" / "1.png").rename(root / "masks" / "1_ids.png")
+    (root / "list.txt").write_text("imgs/1.png\nimgs/0.png masks/0.png\n")
+    names = {"imgs/": "masks/", ".png": "_ids.png"}
+    ds = make(root, mask_replace=names)
+    assert [row.mask[len(str(root)) + 1:] for row in ds.rows] == [
+        "masks/1_ids.png", "masks/0.png"]
+    with pytest.raises(ArgumentError, match="mask_replace.*imgs/1.png"):
+        make(root, mask_replace={"image/": "masks/"})
+    with pytest.raises(ArgumentError, match="mask_replace.*texts by text"):
+        make(root, mask_replace=["imgs/", "masks/"])
+
+
 def test_a_folder_alone_is_walked_in_order(root):
     (root / "imgs" / "sub").mkdir()
     shutil.copy(root / "imgs" / "0.png", root / "imgs" / "sub" / "x.PNG")

@@ -5,11 +5,13 @@ import pytest
 
 from contrib_semiseg.cvlibs.errors import DataError
 from contrib_semiseg.datasets.sampling import (
+    CycledStream,
     Stream,
     extend_indices,
     item_rng,
     rank_places,
     repeat_indices,
+    resampled_indices,
     training_streams,
 )
 
@@ -145,3 +147,114 @@ def test_ranks_of_a_joint_order_share_its_batches():
     last = sorted(ranks[0].keys(1) + ranks[1].keys(1))
     assert [k.position for k in last] == [4, 5, 6, 7]
     assert last[-1].index == one.keys(0)[0].index  # once more, drawn anew
+
+
+def cycled(n=5, iters=7, batch=2, **changes):
+    return CycledStream(**{**dict(n=n, iters=iters, batch=batch, seed=0,
+                                  name="labeled"), **changes})
+
+
+def turns(s, epoch):
+    """Keys of an epoch, cut where a turn through the list ends."""
+    first = epoch * s.iters_per_epoch
+    keys = [s.keys(first + i) for i in range(s.iters_per_epoch)]
+    return [[k for row in keys[i:i + s.iters_per_turn] for k in row]
+            for i in range(0, len(keys), s.iters_per_turn)]
+
+
+def test_an_epoch_of_a_fixed_length_goes_through_the_list_anew():
+    s = cycled()
+    assert (s.iters_per_epoch, s.iters_per_turn) == (7, 2)
+    found = turns(s, 0) + turns(s, 1)
+    assert [len(turn) for turn in found] == [4, 4, 4, 2] * 2
+    assert all(len({k.index for k in turn}) == len(turn) for turn in found)
+    assert len({tuple(k.index for k in turn) for turn in found[:3]}) == 3
+    assert {k.epoch for turn in turns(s, 1) for k in turn} == {1}
+    # No two items draw the same random numbers.
+    keys = [(k.epoch, k.position) for turn in found for k in turn]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_list_longer_than_the_epoch_is_cut_in_a_new_order():
+    s = cycled(n=50, iters=5)
+    first, second = ([k.index for turn in turns(s, e) for k in turn]
+                     for e in (0, 1))
+    assert len(set(first)) == 10 and first != second
+    assert max(first + second) > 9
+
+
+def test_a_replayed_epoch_repeats_its_first_batches():
+    s = cycled(replay=True)
+    first, *others = turns(s, 0)
+    assert others == [first, first, first[:2]]
+    assert turns(s, 1)[0] != first
+    assert [k.index for k in first] == [k.index for k in turns(cycled(), 0)[0]]
+
+
+def test_items_of_a_cycled_list_are_dealt_to_the_processes():
+    whole = cycled(n=7, batch=4)
+    ranks = [cycled(n=7, world=2, rank=r) for r in range(2)]
+    for step in range(3):
+        one, two = (s.keys(step) for s in ranks)
+        assert len({k.position for k in one + two}) == 4
+    # ceil(7 / 2) items a process.
+    assert [s.iters_per_turn for s in (whole, *ranks)] == [1, 2, 2]
+    indices = [k.index for step in range(2) for s in ranks
+               for k in s.keys(step)]
+    assert set(indices) == set(range(7))
+    # Over several turns too, no two processes draw the same numbers.
+    keys = [(k.epoch, k.position) for step in range(7) for s in ranks
+            for k in s.keys(step)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_streams_of_a_fixed_length():
+    streams = training_streams(labeled=5, unlabeled=20, batch=2, seed=0,
+                               source=True, same_image_mix=True, iters=9,
+                               replay=True)
+    assert {s.iters_per_epoch for s in streams.values()} == {9}
+    assert all(s.replay for s in streams.values())
+    x, u, source = (streams[n].keys(4) for n in ("labeled", "unlabeled",
+                                                 "source"))
+    assert [k.index for k in source] == [k.index for k in u] != [
+        k.index for k in x]
+    assert set(training_streams(labeled=5, batch=2, seed=0, iters=9)) == {
+        "labeled"}
+    assert not training_streams(labeled=5, batch=2, seed=0,
+                                iters=9)["labeled"].replay
+
+
+def test_a_list_that_fills_no_batch_is_refused():
+    with pytest.raises(DataError, match="the labeled stream has 2 images, "
+                       "fewer than the batch of 2 on each of 2 processes"):
+        cycled(n=2, world=2, batch=2)
+
+
+def test_a_resampled_list_has_the_same_items_in_every_epoch():
+    streams = training_streams(labeled=5, unlabeled=13, batch=2, seed=3,
+                               source=True, list_resampling=True)
+    assert {s.iters_per_epoch for s in streams.values()} == {6}
+    labeled = streams["labeled"]
+    first, second = labeled.order(0).tolist(), labeled.order(1).tolist()
+    assert first != second and sorted(first) == sorted(second)
+    assert sorted(np.bincount(first)) == [2, 2, 3, 3, 3]
+    assert sorted(streams["unlabeled"].order(0)) == list(range(13))
+    assert sorted(first) == sorted(resampled_indices(5, 13, 3))
+    longer = training_streams(labeled=20, unlabeled=13, batch=2, seed=3,
+                              list_resampling=True)["labeled"]
+    assert longer.length == 13 and len(set(longer.order(0))) == 13
+    alone = training_streams(labeled=5, batch=2, seed=3, list_resampling=True)
+    assert alone["labeled"].order(0).tolist() == training_streams(
+        labeled=5, batch=2, seed=3)["labeled"].order(0).tolist()
+
+
+@pytest.mark.parametrize("labeled, total, batch, world, iters", [
+    (92, 10582, 4, 4, 655), (183, 10582, 4, 4, 650),
+    (662, 10582, 4, 4, 620), (5291, 10582, 4, 4, 330),
+    (186, 2975, 2, 8, 174), (1488, 2975, 2, 8, 93)])
+def test_iterations_of_the_lists_of_u2pl(labeled, total, batch, world, iters):
+    for rank in (0, world - 1):
+        streams = training_streams(
+            labeled=labeled, unlabeled=total - labeled, batch=batch, seed=2,
+            list_resampling=True, world=world, rank=rank)
+        assert {s.iters_per_epoch for s in streams.values()} == {iters}

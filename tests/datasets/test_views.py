@@ -145,8 +145,8 @@ def test_a_view_must_not_move_pixels(root):
         item(root, views=views)
 
 
-OPTIONS = dict(views={"weak": []}, masks={"mask": RatioBoxMask()},
-               same_image_mix=True, joint_order=True)
+OPTIONS = dict(views={"weak": []}, masks={"mask": RatioBoxMask()}, crops=3,
+               same_image_mix=True, joint_order=True, list_resampling=True)
 
 
 @pytest.mark.parametrize("kind, options", [
@@ -170,6 +170,10 @@ def test_options_for_the_engine_are_kept(root):
                                           joint_order=True)
     assert (plain.same_image_mix, plain.joint_order) == (False, False)
     assert (other.same_image_mix, other.joint_order) == (True, True)
+    assert not other.list_resampling
+    assert dataset(root, list_resampling=True).list_resampling
+    with pytest.raises(ArgumentError, match="list_resampling"):
+        dataset(root, list_resampling=True, joint_order=True)
 
 
 def loader(root, num_workers=0, requires=None):

@@ -161,6 +161,23 @@ def test_the_centre_is_what_scores_are_of(image):
     assert whole.evaluated(image) is image
 
 
+def test_a_small_image_is_padded_to_the_centre(image):
+    net = Seen()
+    run = Inferencer(forward=net, center_crop=True, crop_size=[10, 15],
+                     pad_label=9, transforms=[NORMALIZE])
+    padded = run.evaluated(image)
+    assert padded.shape == (15, 10, 3)
+    np.testing.assert_array_equal(padded[1:13], image[:, 3:13])
+    label = run.evaluated(image[..., 0])
+    assert label.dtype == np.uint8 and (label[[0, 13, 14]] == 9).all()
+    np.testing.assert_array_equal(label[1:13], image[:, 3:13, 0])
+    run(padded)
+    assert abs(net.inputs[0][:, :, [0, 13, 14]]).max() < 1e-6
+    small = image[:4, :5]
+    assert Inferencer(forward=Seen(), center_crop=True, crop_size=[6, 6],
+                      ).evaluated(small).shape == small.shape
+
+
 @pytest.mark.parametrize("options, name", [
     (dict(is_slide=True), "crop_size"),
     (dict(center_crop=True), "crop_size.*center_crop is true"),
@@ -217,3 +234,28 @@ def test_eval_mode_gives_every_layer_its_own_mode_back():
         raise KeyError
     assert [net.training, net[0].training, net[1].training] == [
         True, False, True]
+
+
+@pytest.mark.parametrize("multiple, size", [(8, (16, 16)), (5, (15, 20)),
+                                            (4, (12, 16)), (1, (12, 16))])
+def test_padding_to_a_multiple_is_a_reflection_and_cut_again(image, multiple,
+                                                             size):
+    net = Seen()
+    run = Inferencer(forward=net, transforms=[NORMALIZE],
+                     pad_multiple=multiple)
+    classes, logits = run(image)
+    plain = (image / 127.5 - 1).transpose(2, 0, 1)
+    assert net.inputs[0].shape == (1, 3, *size)
+    np.testing.assert_allclose(net.inputs[0][0], np.pad(
+        plain, [(0, 0), (0, size[0] - 12), (0, size[1] - 16)], "reflect"),
+        atol=1e-6)
+    np.testing.assert_allclose(logits, plain, atol=1e-6)
+    np.testing.assert_array_equal(classes, image.argmax(2))
+    np.testing.assert_array_equal(run.first_input(image), net.inputs[0])
+
+
+def test_padding_to_a_multiple_is_of_whole_images():
+    with pytest.raises(ArgumentError, match="pad_multiple = 8 .*1 where "
+                       "is_slide is true"):
+        Inferencer(forward=Seen(), is_slide=True, crop_size=[8, 8],
+                   pad_multiple=8)

@@ -125,3 +125,13 @@ def test_names_with_commas_and_quotes_survive(tmp_path):
     assert list(lines.read()) == ["grün.png", 'a,b "c"']
     with pytest.raises(KeyError):
         lines.finish(["another"])
+
+
+def test_processes_share_out_what_is_left(monkeypatch):
+    seen = {}
+    for rank in range(3):
+        monkeypatch.setattr(labeling.distributed, "rank", lambda r=rank: r)
+        monkeypatch.setattr(labeling.distributed, "world", lambda: 3)
+        seen[rank] = [i for i, _ in labeling.share_out(
+            IMAGES, {"a/190.jpg"}, read, title="labelling")]
+    assert seen == {0: [0], 1: [2], 2: [3]}

@@ -14,8 +14,7 @@ import contrib_semiseg.components  # noqa: F401
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
 from contrib_semiseg.datasets.scene_painter import PALETTE
-from contrib_semiseg.engine import stages
-from contrib_semiseg.engine.checkpoint import MODEL
+from contrib_semiseg.engine import checkpoint, stages
 from contrib_semiseg.engine.labeling import read_labels
 from contrib_semiseg.engine.stages import Pipeline
 from contrib_semiseg.engine.training_stage import Train, stage_seed
@@ -35,8 +34,7 @@ def results(run):
     """All that a run handed on, byte for byte."""
     found = {f"{name}/{key}": value for name in
              ("teacher", "assistant", "student")
-             for key, value in final_bytes(run / name).items()
-             if key != MODEL}  # the same values under other names
+             for key, value in final_bytes(run / name).items()}
     for path in sorted(run.rglob("*")):
         if path.suffix in (".png", ".csv", ".txt"):
             found[str(path.relative_to(run))] = path.read_bytes()
@@ -236,3 +234,40 @@ def test_ground_truth_of_unlabelled_images_is_never_opened(tmp_path):
     for name in ("labels", "student"):
         status, _, err = train(path, "--stage", name)
         assert status == 0, err
+
+
+def test_two_processes_share_the_images_out(tmp_path):
+    path = staged.config(tmp_path, "st", sizes=(4, 9, 4), iters=2)
+    logs = tiny.launch(tmp_path, "train.py", "--config", path, "--engine",
+                       "eager")
+    assert "[STAGE] student: complete" in "".join(logs)
+    run = tmp_path / "run"
+    rows = read_labels(run / "labels")
+    assert [row.image for row in rows] == [f"{i:05d}.png"
+                                           for i in range(4, 13)]
+    before = {p: p.read_bytes() for p in run.rglob("*.png")}
+    assert len(before) == 9 and not list(run.rglob(".*"))
+    # One process alone labels as they did.
+    shutil.rmtree(run / "labels")
+    status, _, err = train(path, "--stage", "labels")
+    assert status == 0, err
+    assert {p: p.read_bytes() for p in run.rglob("*.png")} == before
+    status, out, err = train(path)
+    assert status == 0, err
+    assert out.count("complete, skipped") == 3
+
+
+def test_no_checkpoint_is_ahead_of_the_snapshots(tmp_path, monkeypatch):
+    """Killed between the two, the run would never take the snapshot."""
+    seen, save = {}, checkpoint.save
+
+    def told(save_dir, *, step, **rest):
+        found = (tmp_path / "run/teacher/snapshots").glob("iter_*")
+        seen[step] = {p.name for p in found}
+        return save(save_dir, step=step, **rest)
+
+    monkeypatch.setattr(checkpoint, "save", told)
+    plan(tmp_path, save_interval=1, iters=6).run("teacher")
+    assert [seen[step] for step in (1, 2, 3, 4, 6)] == [
+        set(), {"iter_2"}, {"iter_2"}, {"iter_2", "iter_4"},
+        {"iter_2", "iter_4"}]

@@ -31,6 +31,7 @@ class Record(Hook):
         self.events.append(f"start {start_step}")
 
     def after_step(self, trainer, step, terms):
+        assert step.iters_per_epoch == trainer.iters_per_epoch
         self.events.append(f"{step.it} of epoch {step.epoch}/{step.epochs}")
 
     def after_stop(self, trainer, step):

@@ -9,6 +9,7 @@ import pytest
 from contrib_semiseg.losses.consistency import (
     SoftDiceLoss,
     alignment,
+    kept_cross_entropy,
     selected_cross_entropy,
     soft_dice,
     weighted_cross_entropy,
@@ -66,9 +67,22 @@ def test_an_utterly_wrong_pixel_has_its_whole_weighted_loss():
     assert float(loss) == pytest.approx(2 * 300 / 3, rel=1e-6)
 
 
+def test_few_kept_pixels_weigh_more():
+    label = paddle.to_tensor([[[0, 255]]])
+    loss = kept_cross_entropy(logits(), label, flags(True, False))
+    # The mean over one pixel, divided by its share of two.
+    assert float(loss) == pytest.approx(-2 * np.log(0.5), rel=1e-6)
+    z = logits()
+    z.stop_gradient = False
+    loss = kept_cross_entropy(z, label, flags(False, False))
+    loss.backward()
+    assert float(loss) == 0 and not z.grad.numpy().any()
+
+
 def test_sizes_must_agree():
     label = paddle.zeros([1, 2, 2], dtype="int64")
     for loss in (lambda: selected_cross_entropy(logits(), label, None, None),
+                 lambda: kept_cross_entropy(logits(), label, None),
                  lambda: soft_dice(logits(), label, None),
                  lambda: weighted_cross_entropy(logits(), label, 1.0),
                  lambda: weighted_squares(logits(), paddle.zeros(

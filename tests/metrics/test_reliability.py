@@ -38,3 +38,7 @@ def test_earlier_maps_are_compared_with_the_last():
 def test_the_better_half_comes_first_and_ties_keep_their_order():
     assert most_reliable([0.1, 0.9, 0.5, 0.9, 0.5]) == ([1, 3], [2, 4, 0])
     assert most_reliable([0.3]) == ([], [0])
+    # So many that an unstable sort would mix them.
+    scores = [0.5, 0.25] * 500
+    assert sum(most_reliable(scores), []) == [*range(0, 1000, 2),
+                                              *range(1, 1000, 2)]

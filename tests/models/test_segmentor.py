@@ -65,6 +65,7 @@ def shapes_of(out):
 def test_outputs_by_name(kind):
     net, wanted = build(kind), expected(kind, 2)
     assert net.output_names() == list(wanted)
+    assert net.embedding_width == KINDS[kind][3]
     out = net(image(*X), outputs=list(wanted))
     assert shapes_of(out) == wanted
     for name in wanted:

@@ -11,6 +11,7 @@ from contrib_semiseg.transforms.geometric import (
     RandomLongSide,
     RandomMirror,
     RandomScale,
+    RandomSpreadScale,
 )
 from tests.transforms.test_pipeline import sample
 
@@ -51,6 +52,30 @@ def test_scaling_by_the_factor_rounds_the_size():
     assert abs(data["label"][3] - places).max() <= 1
 
 
+def test_spread_scales_shrink_as_often_as_they_enlarge():
+    op, rng = RandomSpreadScale(min_scale=0.4, max_scale=3.0), \
+        np.random.default_rng(0)
+    drawn = np.array([op.draw(rng) for _ in range(4000)])
+    assert 0.4 <= drawn.min() < 0.41 and 2.99 < drawn.max() <= 3.0
+    small = drawn < 1
+    assert abs(small.mean() - 0.5) < 0.03
+    assert abs(drawn[small].mean() - 0.7) < 0.02
+    assert abs(drawn[~small].mean() - 2.0) < 0.05
+    with pytest.raises(ArgumentError, match="max_scale"):
+        RandomSpreadScale(max_scale=0.9)
+
+
+def test_labels_of_a_spread_scale_are_the_pixels_before():
+    data = sample(side=45)
+    data["img"] = data["img"].astype(np.float32) / 7
+    data["label"] = np.repeat(np.arange(45, dtype=np.uint8)[:, None], 45, 1)
+    data = RandomSpreadScale().apply(data, 0.56)
+    assert data["img"].shape == (25, 25, 3)
+    assert data["img"].dtype == np.float32
+    # 45 / 25 of row 5 is exactly 9.
+    assert data["label"][:6, 3].tolist() == [0, 1, 3, 5, 7, 9]
+
+
 def test_crop_starts_reach_one_past_the_last_full_window():
     op = RandomCrop(crop_size=[8, 30])  # width, height
     rng = np.random.default_rng(0)
@@ -61,6 +86,10 @@ def test_crop_starts_reach_one_past_the_last_full_window():
     data = op.apply(sample(), 0, 13)
     np.testing.assert_array_equal(data["label"], whole[:, 13:])
     assert data["img"].shape == (20, 7, 3)
+    inside = RandomCrop(crop_size=[8, 20], inside=True)
+    starts = [inside.draw(rng, 20, 20) for _ in range(400)]
+    assert {top for top, _ in starts} == {0}
+    assert {left for _, left in starts} == set(range(13))
 
 
 def test_pad_is_centred_and_marked():
@@ -71,6 +100,8 @@ def test_pad_is_centred_and_marked():
     assert data["img"].shape == (5, 8, 3)
     np.testing.assert_array_equal(data["label"][:, 1:6], label)
     assert (data["label"][:, [0, 6, 7]] == 7).all()
+    other = CenterPad(size=[8, 4], ignore_index=7, pad_label=0)(sample(side=5))
+    assert not other["label"][:, [0, 6, 7]].any()
     assert (data["img"][data["valid"] == 0] == 0).all()
     assert (data["img"][data["valid"] == 1] >= 1).all()
     np.testing.assert_array_equal(data["valid"][0],

@@ -127,6 +127,7 @@ def split_table(case):
     lists = ROOT / "data" / "splits"
     for i, name in enumerate(case["in_name"].tolist()):
         dataset, split = name.split("/", 1)
+        split = split.replace("/split_", "_").replace("1.4k", "1464")
         labeled, unlabeled = int(case["out_L"][i]), int(case["out_U"][i])
         folder = lists / dataset / "st" / split
         # The lists do not come with the project; where they are, they count.
