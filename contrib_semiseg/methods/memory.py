@@ -11,13 +11,6 @@ from paddle import distributed as dist
 from paddle import nn
 
 
-def _beside(tensor, other):
-    """The tensor on the device of the other one."""
-    if tensor.place._equals(other.place):
-        return tensor
-    return tensor.to(other.place)
-
-
 class RowQueue(nn.Layer):
     """The newest `capacity` rows of one or more columns, first in first out.
 
