@@ -57,14 +57,14 @@ def test_a_target_learns_nothing():
 
 
 def test_an_utterly_wrong_pixel_has_its_whole_weighted_loss():
-    x = paddle.to_tensor(np.array([[100.0, 0], [0, 300], [200, 0]],
+    x = paddle.to_tensor(np.array([[100.0, 0], [300, 0], [200, 0]],
                                   "float32").T[None, :, :, None])
     label = paddle.to_tensor([[[1], [255], [1]]])
     loss = weighted_cross_entropy(x, label, paddle.to_tensor(
         [[[1.0], [1.0], [0.5]]]), 255)
     assert float(loss) == pytest.approx((100 + 100) / 3, rel=1e-6)
     loss = weighted_cross_entropy(x, label.clip(max=1), 2.0)
-    assert float(loss) == pytest.approx(2 * 300 / 3, rel=1e-6)
+    assert float(loss) == pytest.approx(2 * 600 / 3, rel=1e-6)
 
 
 def test_few_kept_pixels_weigh_more():

@@ -156,6 +156,20 @@ def test_terms_carry_their_weights():
             assert first > 0 and second == pytest.approx(3 * first, rel=1e-4)
 
 
+def test_each_level_has_its_weight():
+    values = []
+    for low in (0.1, 0.4):
+        method = build(high_weight=0.2, low_weight=low, mask="none",
+                       mixed_transforms=[])
+        paddle.seed(2)
+        fill(method)
+        values.append(scalars(method(batch(), STEP)))
+    for name, factor in (("high_l", 1), ("high_r", 1), ("low_l", 4),
+                         ("low_r", 4)):
+        first, second = (v[f"loss_{name}"] for v in values)
+        assert second == pytest.approx(factor * first, rel=1e-4)
+
+
 def test_students_differ_and_teachers_start_as_their_own():
     method = build()
     name = "classifier.weight"
@@ -263,6 +277,22 @@ def test_blocks_give_what_the_whole_gives(monkeypatch):
             x.clear_gradient()
     for one, two in zip(*values):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_of_equally_sure_students_the_second_one_follows():
+    contrast = PeerContrast(
+        num_classes=2, ignore_index=255, width=4, rows=6, quota=2,
+        score="logit", least=0.95, conf_thresh=0.75, temperatures=(.1, .5),
+        low_pixels="directional", weights={})
+    # Pixels: equal and sure, equal and unsure, the first surer, the second.
+    scores = paddle.to_tensor([[[3.0, 0.1, 4.0, 2.0]], [[3.0, 0.1, 2.0, 4.0]]]
+                              ).unsqueeze([1, 2])
+    seen = [Seen(None, None, paddle.concat([s, paddle.zeros_like(s)], axis=1),
+                 None, None) for s in scores]
+    assert contrast.peer_is_surer(0, *seen).flatten().tolist() == [
+        False, False, False, True]
+    assert contrast.peer_is_surer(1, *seen[::-1]).flatten().tolist() == [
+        True, False, True, False]
 
 
 def test_an_auxiliary_head_is_supervised():

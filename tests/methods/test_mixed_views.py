@@ -118,6 +118,14 @@ def test_images_and_soft_labels_move_together():
     np.testing.assert_array_equal(again.images, view.images)
 
 
+@pytest.mark.parametrize("mask", ["cut", "cow"])
+def test_each_image_has_a_mask_of_its_own(mask):
+    np.random.seed(0)
+    views = MixedViews(mask, [], 0.0, num_classes=3)
+    one, two, three = views.mixing.draw(paddle.zeros([3, 20, 30], "int64"))
+    assert bool((one != two).any()) and bool((two != three).any())
+
+
 def test_a_cut_may_be_as_wide_as_the_image():
     np.random.seed(0)
     views = MixedViews("cut", [], 0.0, num_classes=3)

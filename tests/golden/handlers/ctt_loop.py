@@ -2,33 +2,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """CTT: rates, repeated updates, and a whole training on a tiny network."""
 
+from pathlib import Path
+
 import numpy as np
 import paddle
 from paddle import nn
 
-from contrib_semiseg.engine.optimizer import SGD
+from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.engine.optimizer import SGD, rule_of
 from contrib_semiseg.engine.schedules import PolyLR
 from contrib_semiseg.engine.trainer import Trainer
 from contrib_semiseg.losses.criterion import Criterion
 from contrib_semiseg.losses.cross_entropy import CrossEntropyLoss
 from contrib_semiseg.methods.ctt import CTT
 from contrib_semiseg.mixing.class_mask import class_mask
+from contrib_semiseg.models import DeepLabV2, SmallResNet
+from tests.golden.build import network
 from tests.golden.case import handles
 from tests.support import strong
 from tests.support.recorded import Pixels, chosen_mask
 from tests.support.replay import factory
 
-_OURS = {"running_mean": "_mean", "running_var": "_variance"}
-# The rules with which the two releases' rates come about.
-TWO_GROUPS = [{"name": "backbone"}, {"name": "", "lr_mult": 10}]
-SIX_GROUPS = [{"name": "backbone", "only": "weights"},
-              {"name": "backbone", "lr_mult": 10},
-              {"name": "", "constant": True}]
+RECIPES = Path(__file__).resolve().parents[3] / "configs/ctt"
+CITY = "ctt_deeplabv2_resnet101_cityscapes_372_512x256"
+VOC = "ctt_deeplabv3plus_resnet101_voc_92_321x321_released"
 
 
-def _rates(rules, case):
-    """Rate and decay of each kind of parameter, at each of the iterations."""
-    p, net = case.params, strong.network()
+def _rules(name):
+    return Config.load(RECIPES / f"{name}.yml").get("optimizer.custom_cfg")
+
+
+def _rates(net, rules, case):
+    """Rates of the parts' weights and vectors, at each of the iterations."""
+    p = case.params
     schedule = PolyLR(learning_rate=p["base_lr"], power=p["power"],
                       total_steps=p["num_iterations"])
     optimizer = SGD(weight_decay=5e-4, weight_decay_on="weights",
@@ -47,16 +53,19 @@ def _rates(rules, case):
         assert all(len(rates) == 1 for rates in found.values())
         rows.append([found[part, decayed].pop()
                      for part in ("backbone", "head", "classifier")
-                     for decayed in (True, False)])
+                     for decayed in (True, False) if (part, decayed) in found])
     return np.array(rows)
 
 
 @handles("ctt", "lr_poly")
 def rates(case):
-    two = _rates(TWO_GROUPS, case)
-    for columns in (two[:, [0, 2]], two[:, [1, 3]], two[:, [1, 5]]):
+    small = SmallResNet(channels=[4, 6, 8, 8, 8])
+    two = _rates(DeepLabV2(num_classes=3, backbone=small, head="gated",
+                           channels=8, dilations=[1, 2]), _rules(CITY), case)
+    for columns in (two[:, [0, 2]], two[:, [1, 3]], two[:, [1, 4]]):
         case.check("out_lr_two_groups", columns)
-    case.check("out_lr_six_groups", _rates(SIX_GROUPS, case))
+    case.check("out_lr_six_groups", _rates(strong.network(), _rules(VOC),
+                                           case))
 
 
 class _Numbers(nn.Layer):
@@ -72,11 +81,12 @@ class _Numbers(nn.Layer):
 @handles("ctt", "sgd_multiplicity")
 def repeated(case):
     p, grads = case.params, case.tensor("in_grads")
-    for count in (1, 3, 4):
+    for count, less in ((1, 1), (3, 1), (4, 3)):
         net, rows = _Numbers(case["in_p0"]), []
         optimizer = SGD(
             momentum=p["momentum"], weight_decay=p["weight_decay"],
-            custom_cfg=[{"name": "p", "repeats": count}])(net, p["lr"])
+            custom_cfg=[{"name": "p", "repeats": count},
+                        {"name": "other", "repeats": less}])(net, p["lr"])
         for grad in grads:
             ((net.p + net.other) * grad).sum().backward()
             optimizer.step()
@@ -84,7 +94,14 @@ def repeated(case):
             rows.append([x.numpy().copy() for x in (net.p, net.other)])
         own, other = np.stack(rows, axis=1)
         case.check(f"out_p_mult{count}", own)
-        case.check("out_p_mult1", other)
+        case.check(f"out_p_mult{less}", other)
+    with paddle.LazyGuard():  # names alone
+        net = network("deeplabv2_resnet101_ctt", 19)
+    counts = [rule_of(_rules(f"{CITY}_released"), f"student_l.{name}",
+                      p).get("repeats", 1)
+              for name, p in net.named_parameters()
+              if name.startswith("backbone.") and not p.stop_gradient]
+    assert (len(counts), sum(counts)) == (312, 942)
 
 
 def _network(case, who):
