@@ -76,13 +76,15 @@ class MixedViews:
 
         Returns: MixedView.
         """
-        probability = F.softmax(logits, axis=1)
+        probability = F.softmax(logits.astype("float32"), axis=1)
         if mask is None:
             mask = self.mixing.draw(probability.argmax(axis=1))
         images, probability = self.mixing.apply(images, probability, mask)
         rng = np.random.default_rng(np.random.randint(2**31))
-        images = change_batch(images, self.transforms, rng, self.mean,
-                              self.std)
+        # Pictures are no matter for half precision.
+        with paddle.amp.auto_cast(enable=False):
+            images = change_batch(images, self.transforms, rng, self.mean,
+                                  self.std)
         if rng.random() < self.mirror_prob:
             images, probability = (x.flip(axis=[3])
                                    for x in (images, probability))
