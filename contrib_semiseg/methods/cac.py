@@ -124,6 +124,9 @@ class CAC(Method):
         """Which of a view's cells are remembered: int64 [selected_num]."""
         return paddle.randperm(count)[:self.selected_num]
 
+    def notes(self):
+        return [self.memory.note()]
+
     def adopt(self, state):
         return restart_if_resized(self.memory, "memory", state)
 

@@ -44,6 +44,11 @@ class RowQueue(nn.Layer):
         return sum(getattr(self, name).size * getattr(self, name).element_size()
                    for name in self.columns) / 2**20
 
+    def note(self):
+        """One line about its size."""
+        return (f"memory: at most {self.capacity} rows, "
+                f"{self.megabytes:.1f} MiB, all taken from the start")
+
     @paddle.no_grad()
     def append(self, **rows):
         """Add rows [n, ...] to every column; the oldest make room.
