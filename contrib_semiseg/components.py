@@ -9,9 +9,9 @@ from contrib_semiseg.engine import (
     schedules,
     training_stage,
 )
-from contrib_semiseg.mixing import boxes
+from contrib_semiseg.mixing import batch_color, boxes
 
 __all__ = [
-    "boxes", "datasets", "labeling_stages", "losses", "methods", "models",
-    "optimizer", "schedules", "training_stage", "transforms"
+    "batch_color", "boxes", "datasets", "labeling_stages", "losses", "methods",
+    "models", "optimizer", "schedules", "training_stage", "transforms"
 ]

@@ -77,6 +77,18 @@ class Builder:
         return [self._component(f"val_dataset.transforms.{i}", "transforms")
                 for i in range(len(items))]
 
+    def normalization(self):
+        """Return mean and deviation of the unlabelled images' channels.
+
+        None where they are not normalised.
+        """
+        where = "unlabeled_dataset.transforms"
+        for i, item in enumerate(self.config.get(where) or []):
+            if item["type"] == "Normalize":
+                op = self._component(f"{where}.{i}", "transforms")
+                return op.mean, op.std
+        return None
+
     def make_model(self):
         """Return a new network; its weights are drawn anew."""
         prefix = f"net{self._networks}_"
@@ -101,7 +113,8 @@ class Builder:
         """Return the method with its networks and criterion."""
         makers = {"model": self.make_model, "criterion": self.criterion,
                   "make_model": lambda: self.make_model, "crops": self.crops,
-                  "batch_size": lambda: self.config.get("batch_size")}
+                  "batch_size": lambda: self.config.get("batch_size"),
+                  "normalization": self.normalization}
         return self._component("method", "method", makers)
 
     def schedule(self, total_steps, total_batch=None):

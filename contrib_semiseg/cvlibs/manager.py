@@ -19,6 +19,7 @@ from paddleseg.cvlibs.manager import (
 
 from contrib_semiseg.cvlibs.errors import UserError
 
+BATCH_TRANSFORMS = ComponentManager("batch_transforms")
 CROPS = ComponentManager("crops")
 METHODS = ComponentManager("methods")
 MASKS = ComponentManager("masks")
@@ -27,8 +28,9 @@ SCHEDULES = ComponentManager("schedules")
 STAGES = ComponentManager("stages")
 
 __all__ = [
-    "BACKBONES", "CROPS", "DATASETS", "LOSSES", "MASKS", "METHODS", "MODELS",
-    "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS", "override", "register"
+    "BACKBONES", "BATCH_TRANSFORMS", "CROPS", "DATASETS", "LOSSES", "MASKS",
+    "METHODS", "MODELS", "OPTIMIZERS", "SCHEDULES", "STAGES", "TRANSFORMS",
+    "override", "register"
 ]
 
 

@@ -71,6 +71,8 @@ TEST_CONFIG = {
     "sum_softmax": check.BOOL,
     "center_crop": check.BOOL,
     "pad_label": Range(0, 255, integer=True, optional=True),
+    "pad_to": check.ListOf(_COUNT, 2, optional=True),
+    "score_size": check.ListOf(_COUNT, 2, optional=True),
     "aug_eval": check.BOOL,
     "scales": None,
     "scaling": OneOf("image", "input"),

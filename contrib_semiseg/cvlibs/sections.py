@@ -20,6 +20,7 @@ SHARED = {
     "transforms": ("num_classes", "ignore_index"),
     "masks": (),
     "crops": (),
+    "batch_transforms": (),
     "model": ("num_classes",),
     "backbone": (),
     "losses": ("num_classes", "ignore_index"),
@@ -34,7 +35,8 @@ FILLED = {
     "method": {"model": "the section model", "make_model": "the section model",
                "criterion": "the section loss",
                "crops": "unlabeled_dataset.crops",
-               "batch_size": "the key batch_size"},
+               "batch_size": "the key batch_size", "normalization":
+               "Normalize in unlabeled_dataset.transforms"},
     "lr_scheduler": {"total_steps": "iters or epochs", "total_batch":
                      "batch_size and the number of processes"},
     "stage": {"name": "the key of its section"},
@@ -43,13 +45,15 @@ FILLED = {
 NESTED = {"backbone": ("backbone", "one"), "transforms":
            ("transforms", "list"), "losses": ("losses", "list"),
            "masks": ("masks", "map"), "views": ("transforms", "lists"),
-          "crops": ("crops", "one")}
+          "crops": ("crops", "one"),
+          "mixed_transforms": ("batch_transforms", "list")}
 
 
 def _registries(kind):
     return {
         "dataset": [manager.DATASETS], "transforms": [manager.TRANSFORMS],
         "masks": [manager.MASKS], "crops": [manager.CROPS],
+        "batch_transforms": [manager.BATCH_TRANSFORMS],
         "model": [manager.MODELS],
         "backbone": [manager.BACKBONES, manager.MODELS],
         "losses": [manager.LOSSES], "method": [manager.METHODS],

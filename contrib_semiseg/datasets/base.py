@@ -273,7 +273,7 @@ class SegDataset:
         image = read_image(row.image)
         if row.mask is None:
             return image, None
-        mask = read_mask(row.mask)
+        mask = self.decode(read_mask(row.mask))
         for problem in self._mask_problems(row, image, mask):
             raise DataError(problem)
         return image, mask
@@ -292,6 +292,10 @@ class SegDataset:
             yield (f"{row.mask}: the mask holds {listed}; allowed: 0.."
                    f"{self.num_classes - 1} and {self.ignore_index} (ignored)")
 
+    def decode(self, mask):
+        """A mask as stored, uint8 [H, W], as classes; here they are."""
+        return mask
+
     def inspect(self, index):
         """Find everything that is wrong with one image and its mask.
 
@@ -308,7 +312,7 @@ class SegDataset:
         if row.mask is None:
             return [*problems, f"{row.image}: the image has no mask"], None
         try:
-            mask = read_mask(row.mask)
+            mask = self.decode(read_mask(row.mask))
             problems += self._mask_problems(row, image, mask)
             counts = np.bincount(mask.ravel(), minlength=256)
         except DataError as error:

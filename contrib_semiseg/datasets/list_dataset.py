@@ -12,6 +12,7 @@ from contrib_semiseg.datasets.base import (
     Row,
     SegDataset,
 )
+from contrib_semiseg.datasets.label_ids import KNOWN, class_table
 from contrib_semiseg.datasets.palettes import NAMED, named_palette
 
 PALETTE = check.Either(check.OneOf(*NAMED), check.ListOf(check.ListOf(
@@ -100,6 +101,8 @@ class ListDataset(SegDataset):
         mask_replace (dict, optional): parts of an image's path -> what the
             mask's path has instead, as where masks lie in other folders
             under other names; in place of `mask_dir`.
+        mask_ids (str, optional): what the masks hold in place of classes:
+            cityscapes, the numbers of its *_labelIds.png.
         class_names (list of str, optional): one for each class.
         palette (list or str, optional): an RGB colour for each class, or
             the name of known ones: cityscapes, voc.
@@ -117,6 +120,7 @@ class ListDataset(SegDataset):
                  image_suffix: check.Text() = "",
                  mask_suffix: check.Text() = ".png", transforms=None,
                  mask_replace: check.TextMap(optional=True) = None,
+                 mask_ids: check.OneOf(None, *KNOWN) = None,
                  ignore_index: check.Range(0, 255, integer=True) = 255,
                  class_names: check.ListOf(check.Text(), optional=True) = None,
                  palette: PALETTE = None, views=None, crops=None,
@@ -128,6 +132,8 @@ class ListDataset(SegDataset):
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
         self._replace = mask_replace
+        self._classes = None if mask_ids is None else class_table(
+            mask_ids, ignore_index)
         if not os.path.isdir(dataset_root):
             raise DataError(f"{section}.dataset_root = {dataset_root}: there "
                             "is no such folder")
@@ -161,6 +167,9 @@ class ListDataset(SegDataset):
                          same_image_mix=same_image_mix,
                          joint_order=joint_order,
                          list_resampling=list_resampling)
+
+    def decode(self, mask):
+        return mask if self._classes is None else self._classes[mask]
 
     def _row(self, fields, image_dir, image_suffix):
         mask_dir, mask_suffix = self._mask

@@ -7,6 +7,7 @@ import numbers
 
 import numpy as np
 import paddle
+from PIL import Image
 
 from contrib_semiseg.cvlibs import check
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
@@ -104,6 +105,10 @@ class Inferencer:
         pad_label (int, optional): of center_crop: smaller images are padded
             to `crop_size`, with the mean of `Normalize`, and their masks
             with this label. None: they are not.
+        pad_to (list, optional): smaller whole images are padded to this
+            (w, h) on the right and at the bottom, with the mean.
+        score_size (list, optional): masks are brought to this (w, h) before
+            they are compared: the score is of that size.
         aug_eval (bool): sum over `scales` and the flips; without it they
             have no effect.
         scales (float|list): factors on the size of the image, > 0.
@@ -124,6 +129,7 @@ class Inferencer:
                  center_crop: check.BOOL = False,
                  pad_label: check.Range(0, 255, integer=True,
                                         optional=True) = None,
+                 pad_to: _SIZE = None, score_size: _SIZE = None,
                  aug_eval: check.BOOL = False, scales=1.0,
                  scaling: check.OneOf("image", "input") = "image",
                  flip_horizontal: check.BOOL = False,
@@ -139,6 +145,12 @@ class Inferencer:
         if is_slide and pad_multiple > 1:
             raise ArgumentError("pad_multiple", pad_multiple,
                                 "1 where is_slide is true")
+        if pad_to and (is_slide or pad_multiple > 1):
+            raise ArgumentError("pad_to", pad_to, "null where is_slide is "
+                                "true or pad_multiple is set")
+        if score_size and center_crop:
+            raise ArgumentError("score_size", score_size, "null where "
+                                "center_crop is true")
         if (is_slide or center_crop) and crop_size is None:
             raise ArgumentError(
                 "crop_size", None, "[width, height] where "
@@ -155,12 +167,13 @@ class Inferencer:
         self._pad_label = pad_label
         self._mean = 255 * np.float32(getattr(
             transforms[first], "mean", 0)) if first < len(transforms) else 0
+        self._score_size = score_size
         self._scales = tuple(scales) if aug_eval else (1.0,)
         self._options = dict(
             crop_size=tuple(crop_size) if is_slide else None,
             stride=tuple(stride) if is_slide and stride else None,
-            border=border, pad_multiple=pad_multiple, sum_softmax=sum_softmax,
-            scaling=scaling,
+            border=border, pad_multiple=pad_multiple, pad_to=pad_to,
+            sum_softmax=sum_softmax, scaling=scaling,
             flips=sliding_window.flip_axes(aug_eval and flip_horizontal,
                                            aug_eval and flip_vertical),
             batch=batch)
@@ -183,7 +196,13 @@ class Inferencer:
         return sliding_window.argmax(maps), maps
 
     def evaluated(self, array):
-        """The part of an image or mask [h, w, ...] that scores are of."""
+        """The part of an image or mask [h, w, ...] that scores are of.
+
+        With a `score_size` a mask of this size: the image stays whole.
+        """
+        if self._score_size is not None and array.ndim == 2:
+            return np.array(Image.fromarray(array).resize(
+                self._score_size, Image.Resampling.NEAREST))
         if self._center is None:
             return array
         array = sliding_window.center(array, self._center)
@@ -197,8 +216,8 @@ class Inferencer:
         """What the network gets first for an image: float32 [1, 3, h, w]."""
         canvas, boxes, _ = sliding_window.windows(
             self._prepare(image)["img"], self._normalize,
-            *(self._options[name] for name in ("crop_size", "stride",
-                                               "border", "pad_multiple")))
+            *(self._options[name] for name in (
+                "crop_size", "stride", "border", "pad_multiple", "pad_to")))
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])

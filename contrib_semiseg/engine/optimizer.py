@@ -8,6 +8,18 @@ import paddle
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
 
+# Keys of a rule besides `name`, and what they may be.
+_RULE = {"lr_mult": check.Range(), "weight_decay_mult": check.Range(),
+         "only": check.OneOf("weights", "vectors"), "constant": check.BOOL,
+         "repeats": check.Range(1, integer=True)}
+
+
+def rule_of(rules, name, parameter):
+    """The first rule that holds for a parameter; {} without one."""
+    kind = "weights" if parameter.ndim > 1 else "vectors"
+    return next((r for r in rules if r["name"] in name and
+                 r.get("only", kind) == kind), {})
+
 
 def param_groups(network, *, weight_decay=0.0, weight_decay_on="all",
                  custom_cfg=None):
@@ -20,7 +32,9 @@ def param_groups(network, *, weight_decay=0.0, weight_decay_on="all",
             weights only, neither BatchNorm nor a bias.
         custom_cfg (list[dict], optional): PaddleSeg's rules {name, lr_mult,
             weight_decay_mult}; the first whose `name` is a part of the
-            parameter's name holds.
+            parameter's name holds. With `only: weights` or `only: vectors`
+            (BatchNorm, biases) a rule is for those alone; see also
+            `with_rules`.
 
     Returns: list of {"params", "learning_rate" (a factor on the rate),
         "weight_decay" (absolute)} in the order of first appearance.
@@ -30,19 +44,61 @@ def param_groups(network, *, weight_decay=0.0, weight_decay_on="all",
     for name, parameter in network.named_parameters():
         if parameter.stop_gradient:
             continue
-        rule = next((r for r in rules if r["name"] in name), {})
-        used.add(rule.get("name"))
+        rule = rule_of(rules, name, parameter)
+        used.add(id(rule))
         decayed = weight_decay_on == "all" or parameter.ndim > 1
         decay = (weight_decay * rule.get("weight_decay_mult", 1.0)
                  if decayed else 0.0)
         key = (rule.get("lr_mult", 1.0), decay)
         groups.setdefault(key, []).append(parameter)
     for rule in rules:
-        if rule["name"] not in used:
+        if id(rule) not in used:
             raise ConfigError(f"optimizer.custom_cfg: no parameter's name "
                               f"holds '{rule['name']}'")
     return [{"params": params, "learning_rate": rate, "weight_decay": decay}
             for (rate, decay), params in groups.items()]
+
+
+def with_rules(cls, network, base, rules):
+    """A class like `cls` that obeys two more keys of the rules.
+
+    `constant: true` leaves the rate of a parameter at `base` times its
+    `lr_mult`, whatever the schedule. `repeats: K` updates it K times a step
+    with the same gradient, as where a release lists it K times.
+
+    Args:
+        cls (type): of Paddle's optimizers.
+        network (Layer): see `param_groups`.
+        base (float): the rate of the first step.
+        rules (list[dict]): see `param_groups`.
+    """
+    found = [(parameter, rule_of(rules, name, parameter)) for name, parameter
+             in network.named_parameters() if not parameter.stop_gradient]
+    constant = [(p, rule.get("lr_mult", 1.0)) for p, rule in found
+                if rule.get("constant")]
+    repeats = [(p, rule.get("repeats", 1)) for p, rule in found]
+    most = max((count for _, count in repeats), default=1)
+    if not constant and most == 1:
+        return cls
+
+    class Optimizer(cls):
+
+        def set_lr(self, value):
+            super().set_lr(value)
+            for parameter, factor in constant:
+                # Paddle multiplies this with the rate that was set.
+                parameter.optimize_attr["learning_rate"] = (
+                    factor * base / value if value else 0.0)
+
+        def step(self):
+            super().step()
+            for done in range(1, most):
+                for parameter, count in repeats:
+                    if count == done:
+                        parameter.clear_gradient(False)
+                super().step()
+
+    return Optimizer
 
 
 class _Optimizer:
@@ -50,11 +106,14 @@ class _Optimizer:
 
     def __init__(self, weight_decay, weight_decay_on, custom_cfg, grad_clip):
         for rule in custom_cfg or []:
-            unknown = set(rule) - {"name", "lr_mult", "weight_decay_mult"}
-            if unknown or "name" not in rule:
+            wrong = [key for key, value in rule.items() if key != "name" and
+                     not (key in _RULE and _RULE[key].accepts(value))]
+            if wrong or not isinstance(rule.get("name"), str):
+                allowed = ", ".join(f"{key} ({value.allowed})"
+                                    for key, value in _RULE.items())
                 raise ConfigError(
                     f"optimizer.custom_cfg: {rule} is not a rule; allowed: "
-                    "name (required), lr_mult, weight_decay_mult")
+                    f"name (a text, required), {allowed}")
         self.rules = dict(weight_decay=weight_decay,
                           weight_decay_on=weight_decay_on,
                           custom_cfg=custom_cfg)
@@ -68,6 +127,8 @@ class _Optimizer:
     def __call__(self, network, learning_rate):
         """Make the Paddle optimizer of a network or method."""
         cls, options = self.kind()
+        cls = with_rules(cls, network, learning_rate,
+                         self.rules["custom_cfg"] or [])
         return cls(learning_rate=learning_rate, grad_clip=self.clip,
                    parameters=param_groups(network, **self.rules), **options)
 

@@ -80,6 +80,8 @@ def denormalize(image, transforms):
     for op in transforms:
         if type(op).__name__ == "Normalize":
             image = (image * np.asarray(op.std) + np.asarray(op.mean)) * 255.0
+    if any(type(op).__name__ == "ReverseChannels" for op in transforms):
+        image = image[:, :, ::-1]
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 

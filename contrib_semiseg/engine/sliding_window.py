@@ -120,7 +120,7 @@ def pad_center(array, least, value):
 
 
 def windows(image, normalize, crop_size=None, stride=None, border="move",
-            pad_multiple=1):
+            pad_multiple=1, pad_to=None):
     """The inputs of the network for one raw image.
 
     Args:
@@ -134,6 +134,8 @@ def windows(image, normalize, crop_size=None, stride=None, border="move",
             little is left.
         pad_multiple (int): of a whole image, height and width are padded to
             multiples of it by reflection at the bottom and right.
+        pad_to (tuple, optional): of a whole image, the least (w, h); it is
+            padded with 0 at the bottom and right, after `normalize`.
 
     Returns: (canvas, boxes, margins): float32 [3, H, W] normalised and
         padded; (top, left, height, width) of each window in it; and the
@@ -141,10 +143,13 @@ def windows(image, normalize, crop_size=None, stride=None, border="move",
     """
     size = image.shape[:2]
     if crop_size is None:
-        margins = [(0, -side % pad_multiple) for side in size]
+        margins = [(0, max(0, least - side) if pad_to else
+                    -side % pad_multiple)
+                   for least, side in zip((pad_to or (0, 0))[::-1], size)]
         canvas = normalize(image)
         if any(map(any, margins)):
-            canvas = np.pad(canvas, [(0, 0)] + margins, mode="reflect")
+            canvas = np.pad(canvas, [(0, 0)] + margins,
+                            mode="constant" if pad_to else "reflect")
         return canvas, [(0, 0, *canvas.shape[1:])], margins
     crop = (crop_size[1], crop_size[0])
     stride = stride or default_stride(crop_size)
@@ -181,16 +186,16 @@ def _groups(passes, batch):
 
 
 def score(image, forward, normalize, *, crop_size=None, stride=None,
-          border="move", pad_multiple=1, sum_softmax=False, flips=((),),
-          batch=1):
+          border="move", pad_multiple=1, pad_to=None, sum_softmax=False,
+          flips=((),), batch=1):
     """Sum of the logits of all windows and flips at one scale.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride, border, pad_multiple: see
-            `windows`.
+        image, normalize, crop_size, stride, border, pad_multiple, pad_to:
+            see `windows`.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
@@ -199,7 +204,7 @@ def score(image, forward, normalize, *, crop_size=None, stride=None,
     Returns: float32 [C, h, w] at the size of `image`.
     """
     canvas, boxes, margins = windows(image, normalize, crop_size, stride,
-                                     border, pad_multiple)
+                                     border, pad_multiple, pad_to)
     passes = list(itertools.product(boxes, flips))
     total = None
     for group in _groups(passes, batch):

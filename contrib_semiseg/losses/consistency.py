@@ -149,3 +149,50 @@ def alignment(logits1, logits2, *, eps=1e-8, used=None):
     share = used.astype(square.dtype)
     per_pixel = square.mean(axis=1)
     return (per_pixel * share).sum() / share.sum().clip(min=1.0)
+
+
+def weighted_cross_entropy(logits, label, weight, ignore_index=None):
+    """Cross-entropy times a weight: sum(w CE) / pixels.
+
+    Args:
+        logits (Tensor): [N, C, H, W] float32, before softmax; the only input
+            with a gradient.
+        label (Tensor): [N, H, W] int64 in [0, C) or `ignore_index`.
+        weight (Tensor or float): [N, H, W], or one for all pixels, >= 0.
+        ignore_index (int, optional): label left out of the sum.
+
+    Returns: scalar, nats per pixel of ALL N H W, whatever their weight and
+        label.
+    Raises: ValueError if sizes differ.
+    Source: the ClassMix and CTT releases.
+    """
+    _same_size("weighted_cross_entropy", logits, label)
+    ce = F.cross_entropy(
+        logits, label, axis=1, reduction="none",
+        ignore_index=-100 if ignore_index is None else ignore_index)
+    ce = ce.reshape(label.shape)
+    rest = cut_off(logits, label)
+    if rest is not None:
+        used = paddle.ones_like(ce) if ignore_index is None else \
+            (label != ignore_index).astype(ce.dtype)
+        ce = ce + rest * used
+    return (ce * weight).mean()
+
+
+def weighted_squares(logits, target, weight):
+    """Squared difference of probabilities times a weight, the mean over all.
+
+    Args:
+        logits (Tensor): [N, C, H, W] float32, before softmax; the only input
+            with a gradient.
+        target (Tensor): [N, C, H, W] float32, probabilities.
+        weight (Tensor or float): [N, H, W], or one for all pixels, >= 0.
+
+    Returns: scalar, the mean over classes and ALL pixels.
+    Raises: ValueError if sizes differ.
+    Source: mean teacher (arXiv 1703.01780); the weight is that of the CTT
+        release.
+    """
+    _same_size("weighted_squares", logits, target)
+    square = (F.softmax(logits, axis=1) - target.detach()).square()
+    return (square.mean(axis=1) * weight).mean()

@@ -4,14 +4,18 @@
 
 from contrib_semiseg.methods import (
     cac,
+    classmix,
     cps,
+    ctt,
     dssn,
     fixmatch,
+    mean_teacher,
     supervised,
     u2pl,
     unimatch,
 )
 
 __all__ = [
-    "cac", "cps", "dssn", "fixmatch", "supervised", "u2pl", "unimatch"
+    "cac", "classmix", "cps", "ctt", "dssn", "fixmatch", "mean_teacher",
+    "supervised", "u2pl", "unimatch"
 ]

@@ -36,11 +36,34 @@ class ClassMemory(nn.Layer):
             features (Tensor): float32 [N, D, h, w].
             masks (Tensor): bool [N, C, h, w].
         """
-        rows = pixel_rows(features)
-        for queue, pixels in zip(self.queues, class_pixels(masks)):
+        self.add(pixel_rows(features), class_pixels(masks))
+
+    @paddle.no_grad()
+    def add(self, rows, pixels):
+        """Add rows to the classes, in the given order; see `append`.
+
+        Args:
+            rows (Tensor): float32 [n, D].
+            pixels (list of Tensor): for each class int64 [k] in [0, n).
+        """
+        for queue, places in zip(self.queues, pixels):
             # No more of them can stay.
-            pixels = pixels[-queue.capacity:]
-            queue.append(feature=gather_rows(paddle.gather(rows, pixels)))
+            places = places[-queue.capacity:]
+            queue.append(feature=gather_rows(paddle.gather(rows, places)))
+
+    def fill(self):
+        """Share of all rows that are there: scalar in [0, 1]."""
+        rows = paddle.concat([queue.appended.clip(max=queue.capacity)
+                              for queue in self.queues])
+        return rows.sum().astype("float32") / sum(
+            queue.capacity for queue in self.queues)
+
+    def rows(self):
+        """All classes' features, oldest first, where all have as many.
+
+        Returns: float32 [C, R, D].
+        """
+        return paddle.stack([queue.rows("feature") for queue in self.queues])
 
     def note(self):
         """One line about its size."""

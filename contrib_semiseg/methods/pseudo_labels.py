@@ -3,6 +3,7 @@
 """From logits to labels, and to the pixels whose label is trusted."""
 
 import functools
+import math
 
 import paddle
 import paddle.nn.functional as F
@@ -88,3 +89,32 @@ def selected_share(selected, valid):
     """
     count = valid.astype("float32").sum()
     return (selected & valid).astype("float32").sum() / count.clip(min=1.0)
+
+
+def sigmoid_ramp(it, length):
+    """exp(-5 (1 - it / length)^2), from 0.0067 up to 1 at `length`."""
+    return math.exp(-5 * max(0.0, 1 - it / length)**2)
+
+
+WEIGHTS = ("threshold_uniform", "confidence_power", "sigmoid", "none")
+
+
+@paddle.no_grad()
+def pixel_weight(name, conf, it, *, conf_thresh, ramp_iters, power=6):
+    """How much each pixel's pseudo-label counts.
+
+    Args:
+        name (str): "threshold_uniform": for all pixels the share of the
+            batch that reaches `conf_thresh`; "confidence_power": conf to the
+            `power`; "sigmoid": `sigmoid_ramp` over `ramp_iters`; or "none".
+        conf (Tensor): [N, H, W] float32 in [0, 1].
+        it (int): iteration, from 0.
+
+    Returns: float32 [N, H, W], a scalar Tensor, or a float; in [0, 1].
+    Source: the ClassMix and CTT releases.
+    """
+    if name == "threshold_uniform":
+        return (conf >= conf_thresh).astype(conf.dtype).mean()
+    if name == "confidence_power":
+        return conf**power
+    return sigmoid_ramp(it, ramp_iters) if name == "sigmoid" else 1.0

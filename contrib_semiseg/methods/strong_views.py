@@ -7,7 +7,7 @@ import functools
 import paddle
 import paddle.nn.functional as F
 
-from contrib_semiseg.cvlibs.errors import ConfigError
+from contrib_semiseg.methods.features import check_features
 from contrib_semiseg.methods.teacher import predict_rows
 from contrib_semiseg.mixing.paste import paste
 
@@ -52,8 +52,5 @@ def dropout_streams(model, probability, streams=1):
     Returns: list of `streams` callables, for `perturb` of the network.
     Raises: ConfigError if the network has no features to perturb.
     """
-    if not hasattr(model, "enlarge"):
-        raise ConfigError(
-            f"model.type = {type(model).__name__} has no features to perturb; "
-            "allowed with this method: DeepLabV2, DeepLabV3Plus, PyramidNet")
+    check_features(model, "perturb")
     return [functools.partial(F.dropout2d, p=probability)] * streams

@@ -6,6 +6,8 @@ import contextlib
 
 import paddle
 
+from contrib_semiseg.cvlibs.errors import ArgumentError
+
 
 @contextlib.contextmanager
 def mode(network, *, training):
@@ -32,6 +34,13 @@ def predict(network, images, *, training=False):
     """
     with mode(network, training=training):
         return network(images)[0]
+
+
+@paddle.no_grad()
+def predict_outputs(network, images, outputs, *, training=False):
+    """Outputs by name, see `predict`; a dict."""
+    with mode(network, training=training):
+        return network(images, outputs=outputs)
 
 
 @paddle.no_grad()
@@ -86,3 +95,43 @@ def ema_update(teacher, student, keep, *, buffers=True):
             # In place: a third of the time that new tensors take.
             own.scale_(keep)
             own.add_((1 - keep) * source[name])
+
+
+def rising_keep(updates, largest):
+    """Share of the teacher that an update keeps, `updates` having gone before.
+
+    min(1 - 1 / (updates + 1), largest): the first one copies the student,
+    and until the limit is reached the teacher is the mean of all students.
+    """
+    return min(1 - 1 / (updates + 1), largest)
+
+
+class TeacherRule:
+    """How a teacher averages its student, and how it answers.
+
+    Args:
+        decay (float): largest share of the teacher that an update keeps.
+        mode (str): "train", with batch statistics and dropout; or "eval".
+        buffers (str): running statistics of BatchNorm: "averaged" with the
+            student's, or the teacher's "own", of what it was shown.
+
+    Raises: ArgumentError for own statistics that never move.
+    """
+
+    def __init__(self, decay, mode, buffers):
+        if mode == "eval" and buffers == "own":
+            raise ArgumentError("teacher_buffers", buffers, "averaged, where "
+                                "teacher_mode is eval")
+        self.decay, self.training = decay, mode == "train"
+        self.averaged = buffers == "averaged"
+
+    def make(self, make_model, student):
+        """A teacher with the student's weights."""
+        teacher = as_teacher(make_model())
+        ema_update(teacher, student, 0.0, buffers=self.averaged)
+        return teacher
+
+    def update(self, teacher, student, step):
+        """Average, after the student's update of a Step."""
+        ema_update(teacher, student, rising_keep(step.it, self.decay),
+                   buffers=self.averaged)

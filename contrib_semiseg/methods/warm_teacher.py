@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A student that first learns from labels alone, then with its teacher."""
 
-import paddle
-
 from contrib_semiseg.cvlibs.errors import ConfigError
 from contrib_semiseg.methods.base import Method
-from contrib_semiseg.methods.teacher import as_teacher, ema_update, mode
+from contrib_semiseg.methods.teacher import (
+    as_teacher,
+    ema_update,
+    predict_outputs,
+    rising_keep,
+)
 
 
 class WarmTeacher(Method):
@@ -60,11 +63,9 @@ class WarmTeacher(Method):
             self.student.enlarge(out[name][:len(label)], label.shape[1:])
             for name in self.outputs if name != "embedding"], label)
 
-    @paddle.no_grad()
     def ask_teacher(self, images, *outputs):
         """Outputs by name, with batch statistics and dropout."""
-        with mode(self.teacher, training=True):
-            return self.teacher(images, outputs=outputs)
+        return predict_outputs(self.teacher, images, outputs, training=True)
 
     def start_teacher(self, step):
         """Copy the student as the warm-up ends."""
@@ -73,7 +74,7 @@ class WarmTeacher(Method):
 
     def keep_rate(self, step):
         """Share of the teacher that an average after this step keeps."""
-        return min(1 - 1 / (self.since_warm_up(step) + 1), self.ema_decay)
+        return rising_keep(self.since_warm_up(step), self.ema_decay)
 
     def after_step(self, step):
         self.warmed_up = step.epoch >= self.sup_only_epoch

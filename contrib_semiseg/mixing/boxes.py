@@ -4,7 +4,8 @@
 
 Source: the mask generator of the CPS release;
 of `RatioBoxMask`: the CutMix box of the UniMatch release;
-of `draw_half_boxes`: the cut box of the U2PL release.
+of `draw_half_boxes`: the cut box of the U2PL release and, with `whole`, of
+the CTT release.
 """
 
 import itertools
@@ -195,9 +196,15 @@ class RatioBoxMask:
         return boxes_to_mask(boxes, height, width)[0]
 
 
-def half_box_widths(width):
-    """Smallest and largest width (both included) of a half box, pixels."""
-    return width // 2 + 1, max(width // 2 + 1, width - 1)
+def half_box_widths(width, whole=False):
+    """Smallest and largest width (both included) of a half box, pixels.
+
+    Args:
+        width (int): of the image.
+        whole (bool): a box may be as wide as the image.
+    """
+    least = width // 2 + 1
+    return least, width if whole else max(least, width - 1)
 
 
 def half_box_height(height, width, wide):
@@ -205,18 +212,20 @@ def half_box_height(height, width, wide):
     return round(height * width / 2 / wide)
 
 
-def draw_half_boxes(rng, n, height, width):
+def draw_half_boxes(rng, n, height, width, *, whole=False):
     """Draw boxes of half an image: width, then left and top, all uniform.
 
     Args:
         rng (np.random.Generator): the only source of randomness.
         n (int): boxes.
         height, width (int): of the image, pixels.
+        whole (bool): see `half_box_widths`.
     Returns: int64 [n, 4]: top, left, height, width in pixels.
     """
     boxes = []
     for _ in range(n):
-        wide = int(rng.integers(*half_box_widths(width), endpoint=True))
+        wide = int(rng.integers(*half_box_widths(width, whole),
+                                endpoint=True))
         tall = half_box_height(height, width, wide)
         left = int(rng.integers(0, width - wide, endpoint=True))
         top = int(rng.integers(0, height - tall, endpoint=True))

@@ -87,6 +87,12 @@ class Segmentor(nn.Layer):
         return F.interpolate(x, size, mode="bilinear",
                              align_corners=self.align_corners)
 
+    @property
+    def feature_width(self):
+        """Channels of the output `feature`."""
+        return next(p for name, p in self.classifier.named_parameters()
+                    if name.endswith("weight")).shape[1]
+
     def output_names(self):
         """Names of the outputs that this network has."""
         return [name for name in _OUTPUTS

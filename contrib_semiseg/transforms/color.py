@@ -163,6 +163,18 @@ class RandomGray(ImageTransform):
 
 
 @manager.register(manager.TRANSFORMS)
+class ReverseChannels:
+    """Turn RGB into BGR, for networks and weights that expect it.
+
+    `Normalize`, which stands after it, then lists blue first.
+    """
+
+    def __call__(self, data):
+        data["img"] = np.ascontiguousarray(data["img"][:, :, ::-1])
+        return data
+
+
+@manager.register(manager.TRANSFORMS)
 class RandomGaussianBlur(ImageTransform):
     """Blur by a random amount.
 

@@ -50,20 +50,32 @@ class RandomScale:
 
     Args:
         factors (list of float): the choices, each > 0.
+        by_factor (bool): pixels are s apart, and the size is rounded; else
+            the corners of the new size and of the old one correspond.
     """
+
+    by_factor = False
 
     @check.arguments
     def __init__(self, *, factors: check.ListOf(
             check.Range(0.0, exclude_low=True)) = (0.5, 0.75, 1.0, 1.5, 1.75,
-                                                   2.0)):
+                                                   2.0),
+                 by_factor: check.BOOL = False):
         if not factors:
             raise ArgumentError("factors", factors, "one or more numbers")
-        self.factors = tuple(factors)
+        self.factors, self.by_factor = tuple(factors), by_factor
 
     def draw(self, rng):
         return self.factors[int(rng.integers(len(self.factors)))]
 
     def apply(self, data, scale):
+        if self.by_factor:
+            for key in ["img", *fields(data)]:
+                data[key] = cv2.resize(
+                    data[key], None, fx=scale, fy=scale, interpolation=(
+                        cv2.INTER_LINEAR if key == "img" else
+                        cv2.INTER_NEAREST))
+            return data
         height, width = data["img"].shape[:2]
         size = max(1, int(width * scale)), max(1, int(height * scale))
         if size == (width, height):

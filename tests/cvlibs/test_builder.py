@@ -116,6 +116,26 @@ def test_what_is_not_stated_keeps_the_default_of_the_constructor():
     assert made.ignore_index == 255
 
 
+def test_a_method_is_told_how_its_images_are_normalised():
+    ops = [{"type": "RandomMirror"},
+           {"type": "Normalize", "mean": [.1, .2, .3], "std": [.4, .5, .6]}]
+    for transforms, expected in ((ops, (.1, .2, .3, .4, .5, .6)),
+                                 (ops[:1], None)):
+        made = builder(unlabeled_dataset={
+            "type": "ShapeScenes", "transforms": transforms}).normalization()
+        assert made is expected or np.concatenate(made).tolist() == list(
+            expected)
+    assert builder(unlabeled_dataset=None).normalization() is None
+    method = builder(
+        method={"type": "MeanTeacher", "mixed_transforms": [
+            {"type": "BatchGaussianBlur", "prob": 0.25}]}, model={
+                "type": "DeepLabV3Plus", "backbone": {"type": "SmallResNet"}},
+        unlabeled_dataset={"type": "ShapeScenes", "transforms": ops}).method()
+    assert method.views.mean.tolist() == [.1, .2, .3]
+    op, = method.views.transforms
+    assert type(op).__name__ == "BatchGaussianBlur" and op.prob == 0.25
+
+
 def test_val_transforms_need_no_dataset():
     made = builder(val_dataset={"type": "Parts", "fail": "data",
                                 "transforms": [{"type": "Normalize"}]})

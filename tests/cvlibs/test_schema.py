@@ -91,6 +91,10 @@ def message_of(config, need=schema.TRAIN):
      "PadRandomCrop, crop_size: [64, 64]}]",
      "unlabeled_dataset.joint_order=true",
      "unlabeled_dataset.masks={mask: {type: RatioBoxMask, max_area: 0.3}}"],
+    ["method={type: ClassMix, mixed_transforms: []}"],
+    ["method={type: CTT, mixed_transforms: [{type: BatchColorJitter, hue: 0}]"
+     ", temperatures: [0.2, 0.3], pretrained_l: w.pth}",
+     "test_config={pad_to: [505, 505], score_size: null}"],
     ["iters_per_epoch=9", "epoch_cycle=replay",
      "test_config={pad_multiple: 8}"],
     ["epoch_cycle=fresh"],
@@ -105,6 +109,14 @@ def test_accepted(options):
 
 
 @pytest.mark.parametrize("option, expected", [
+    ("method={type: CTT, mixed_transforms: [{type: ColorJitter}]}",
+     "method.mixed_transforms.0.type = 'ColorJitter' is unknown; allowed: "
+     "BatchColorJitter, BatchGaussianBlur; did you mean 'BatchColorJitter'?"),
+    ("method={type: MeanTeacher, mixed_transforms: {type: BatchColorJitter}}",
+     "method.mixed_transforms is not allowed; allowed: a list of components "
+     "with a type"),
+    ("method={type: CTT, normalization: 1}", "method.normalization = 1 is not "
+     "set here: it comes from Normalize in unlabeled_dataset.transforms"),
     ("bach_size=4", "--opts: bach_size = 4 is not a key of a configuration; "
      "allowed: ... did you mean 'batch_size'?"),
     ("metod.type=CPS", "--opts: metod is not a key of a configuration; "

@@ -37,6 +37,21 @@ def test_pairs_of_a_list_are_read_as_they_are(root):
         mask, np.array(Image.open(root / "masks" / "1.png")))
 
 
+def test_masks_of_raw_numbers_become_classes(root):
+    raw = np.zeros((10, 12), np.uint8)
+    raw[0, :4] = 7, 33, 34, 255
+    Image.fromarray(raw).save(root / "masks" / "0.png")
+    ds = make(root, num_classes=19, ignore_index=200,
+              mask_ids="cityscapes")
+    mask = ds.read(0)[1]
+    assert mask[0, :4].tolist() == [0, 18, 200, 200]
+    assert (mask[1:] == 200).all()
+    problems, counts = ds.inspect(0)
+    assert not problems and counts[[0, 18, 200]].tolist() == [1, 1, 118]
+    with pytest.raises(ArgumentError, match="mask_ids"):
+        make(root, mask_ids="camvid")
+
+
 def test_unlabeled_never_touches_a_mask(root):
     shutil.rmtree(root / "masks")
     ds = make(root, role="unlabeled")

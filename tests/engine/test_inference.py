@@ -56,6 +56,32 @@ def test_a_size_change_before_normalize_is_undone(image):
     assert run(image, (24, 20))[0].shape == (24, 20)
 
 
+def test_small_images_are_padded_with_the_mean_and_cut_again(image):
+    net = Seen()
+    run = Inferencer(forward=net, transforms=[NORMALIZE], pad_to=[20, 10])
+    classes, logits = run(image)
+    assert net.inputs[0].shape == (1, 3, 12, 20)
+    assert not net.inputs[0][..., 16:].any()
+    assert logits.shape == (3, 12, 16)
+    np.testing.assert_allclose(logits, net.inputs[0][0, :, :, :16])
+    assert run.first_input(image).shape == (1, 3, 12, 20)
+    with pytest.raises(ArgumentError, match="pad_to"):
+        Inferencer(forward=net, is_slide=True, crop_size=[8, 8],
+                   pad_to=[20, 10])
+
+
+def test_scores_at_another_size(image):
+    run = Inferencer(forward=Seen(), transforms=[NORMALIZE],
+                     score_size=[8, 6])
+    label = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
+    np.testing.assert_array_equal(run.evaluated(label), label[1::2, 1::2])
+    assert run.evaluated(image) is image
+    assert run(image)[0].shape == (12, 16)
+    with pytest.raises(ArgumentError, match="score_size"):
+        Inferencer(forward=Seen(), center_crop=True, crop_size=[8, 8],
+                   score_size=[8, 6])
+
+
 def test_size_changes_are_undone_from_the_last_to_the_first(image):
     net = Seen()
     _, logits = Inferencer(forward=net, transforms=[

@@ -15,6 +15,7 @@ from contrib_semiseg.engine.optimizer import (
     optimizer_state,
     param_groups,
 )
+from contrib_semiseg.engine.schedules import PolyLR
 
 
 class Net(nn.Layer):
@@ -51,6 +52,49 @@ def test_groups_by_rule_and_by_kind():
         (1.0, 0.1): [net.head.weight.name],
         (1.0, 0.0): [net.norm.weight.name, net.norm.bias.name,
                      net.head.bias.name]}
+
+
+def test_a_rule_for_one_kind_of_parameter():
+    net = Net()
+    groups = param_groups(net, custom_cfg=[
+        {"name": "backbone", "only": "vectors", "lr_mult": 3},
+        {"name": "backbone", "only": "weights", "lr_mult": 2}])
+    found = {g["learning_rate"]: [p.name for p in g["params"]]
+             for g in groups}
+    assert found[3] == [net.backbone.bias.name]
+    assert found[2] == [net.backbone.weight.name]
+    with pytest.raises(ConfigError, match="'norm'"):
+        param_groups(net, custom_cfg=[{"name": "norm", "only": "weights"}])
+
+
+def test_a_constant_rate_does_not_follow_the_schedule():
+    net, rates = Net(), PolyLR(learning_rate=0.2, total_steps=4, power=1.0)
+    optimizer = SGD(custom_cfg=[
+        {"name": "head", "constant": True, "lr_mult": 0.5}])(net, rates(0))
+    for k, (slow, fast) in enumerate(((.1, .2), (.1, .15), (.1, .1))):
+        before = {p: p.numpy().copy() for p in (net.head.bias,
+                                                net.backbone.bias)}
+        optimizer.set_lr(rates(k))
+        (net.head.bias.sum() + net.backbone.bias.sum()).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        for p, rate in ((net.head.bias, slow), (net.backbone.bias, fast)):
+            np.testing.assert_allclose(before[p] - p.numpy(), rate,
+                                       rtol=1e-4)
+    optimizer.set_lr(0.0)  # no rate at all: nothing moves
+    net.head.bias.sum().backward()
+    before = net.head.bias.numpy().copy()
+    optimizer.step()
+    np.testing.assert_array_equal(before, net.head.bias)
+
+
+@pytest.mark.parametrize("rule", [
+    {"name": "head", "lr_mul": 2}, {"lr_mult": 2}, {"name": 3},
+    {"name": "head", "only": "biases"}, {"name": "head", "repeats": 0},
+    {"name": "head", "constant": 1}, {"name": "head", "lr_mult": "2"}])
+def test_what_is_no_rule_is_refused(rule):
+    with pytest.raises(ConfigError, match="is not a rule; allowed: name"):
+        SGD(custom_cfg=[rule])
 
 
 def test_a_rule_without_a_parameter_is_an_error():

@@ -5,6 +5,7 @@ from paddleseg.transforms import Normalize
 
 from contrib_semiseg.datasets.palettes import voc_palette
 from contrib_semiseg.engine import pictures
+from contrib_semiseg.transforms.color import ReverseChannels
 
 
 def test_colours_of_pascal_voc():
@@ -25,6 +26,16 @@ def test_overlay_blends_by_the_share_of_the_colour():
     image = np.full((1, 1, 3), 100, np.uint8)
     color = np.full((1, 1, 3), 200, np.uint8)
     assert pictures.overlay(image, color, 0.75)[0, 0].tolist() == [175] * 3
+
+
+def test_reversed_channels_are_shown_as_they_were():
+    ops = [ReverseChannels(), Normalize(mean=[.1, .2, .3], std=[.5, .6, .7])]
+    raw = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    data = {"img": raw.astype(np.float32)}
+    for op in ops:
+        data = op(data)
+    np.testing.assert_array_equal(pictures.denormalize(
+        data["img"].transpose(2, 0, 1), ops), raw)
 
 
 def test_training_panel_undoes_the_normalisation():

@@ -12,6 +12,8 @@ from contrib_semiseg.losses.consistency import (
     kept_cross_entropy,
     selected_cross_entropy,
     soft_dice,
+    weighted_cross_entropy,
+    weighted_squares,
 )
 
 
@@ -34,6 +36,37 @@ def test_unselected_pixels_stay_in_the_denominator():
     assert float(loss) == pytest.approx(-np.log(0.25), rel=1e-6)
 
 
+@pytest.mark.parametrize("weight", [0.5, [[[0.5, 0.5]]]])
+def test_weights_leave_the_denominator_alone(weight):
+    weight = paddle.to_tensor(weight)
+    label = paddle.to_tensor([[[0, 255]]])
+    loss = weighted_cross_entropy(logits(), label, weight, 255)
+    assert float(loss) == pytest.approx(-np.log(0.5) / 4, rel=1e-6)
+    target = paddle.to_tensor([[[[0.5, 0.75]], [[0.5, 0.25]]]])
+    loss = weighted_squares(logits(), target, weight)
+    assert float(loss) == pytest.approx(0.25 / 4, rel=1e-6)
+
+
+def test_a_target_learns_nothing():
+    target = paddle.to_tensor([[[[0.9, 0.75]], [[0.1, 0.25]]]],
+                              stop_gradient=False)
+    x = logits()
+    x.stop_gradient = False
+    weighted_squares(x, target, 1.0).backward()
+    assert target.grad is None and x.grad.numpy().any()
+
+
+def test_an_utterly_wrong_pixel_has_its_whole_weighted_loss():
+    x = paddle.to_tensor(np.array([[100.0, 0], [300, 0], [200, 0]],
+                                  "float32").T[None, :, :, None])
+    label = paddle.to_tensor([[[1], [255], [1]]])
+    loss = weighted_cross_entropy(x, label, paddle.to_tensor(
+        [[[1.0], [1.0], [0.5]]]), 255)
+    assert float(loss) == pytest.approx((100 + 100) / 3, rel=1e-6)
+    loss = weighted_cross_entropy(x, label.clip(max=1), 2.0)
+    assert float(loss) == pytest.approx(2 * 600 / 3, rel=1e-6)
+
+
 def test_few_kept_pixels_weigh_more():
     label = paddle.to_tensor([[[0, 255]]])
     loss = kept_cross_entropy(logits(), label, flags(True, False))
@@ -50,7 +83,10 @@ def test_sizes_must_agree():
     label = paddle.zeros([1, 2, 2], dtype="int64")
     for loss in (lambda: selected_cross_entropy(logits(), label, None, None),
                  lambda: kept_cross_entropy(logits(), label, None),
-                 lambda: soft_dice(logits(), label, None)):
+                 lambda: soft_dice(logits(), label, None),
+                 lambda: weighted_cross_entropy(logits(), label, 1.0),
+                 lambda: weighted_squares(logits(), paddle.zeros(
+                     [1, 2, 2, 2]), 1.0)):
         with pytest.raises(ValueError, match="upsample"):
             loss()
 

@@ -37,6 +37,21 @@ def test_scale_draws_every_factor_and_truncates_the_size():
         RandomScale(factors=[])
 
 
+def test_scaling_by_the_factor_rounds_the_size():
+    op = RandomScale(factors=[1.6], by_factor=True)
+    # 52 * 1.6 = 83.2 and 7 * 1.6 = 11.2: the grid is not stretched to them.
+    ramp = np.tile(np.arange(52, dtype=np.float32)[None, :, None], (7, 1, 3))
+    data = {"img": ramp, "label": ramp[..., 0].astype(np.uint8),
+            "gt_fields": ["label"], "rng": np.random.default_rng(0)}
+    data = op(data)
+    assert data["img"].shape == (11, 83, 3) and data["label"].shape == (
+        11, 83)
+    places = (np.arange(83) + 0.5) / 1.6 - 0.5
+    np.testing.assert_allclose(data["img"][3, :, 0], places.clip(0, 51),
+                               atol=0.02)
+    assert abs(data["label"][3] - places).max() <= 1
+
+
 def test_spread_scales_shrink_as_often_as_they_enlarge():
     op, rng = RandomSpreadScale(min_scale=0.4, max_scale=3.0), \
         np.random.default_rng(0)
@@ -134,6 +149,18 @@ def test_pad_crop_starts_at_every_place_of_a_full_window():
     np.testing.assert_array_equal(data["img"][:20], image[:, 12:])
     assert not data["img"][20:].any() and (data["label"][20:] == 255).all()
     assert (data["valid"][:20] == 1).all() and not data["valid"][20:].any()
+
+
+def test_padding_has_the_colour_asked_for():
+    data = {"img": np.zeros((2, 3, 3), np.uint8), "rng":
+            np.random.default_rng(0), "gt_fields": []}
+    data = PadRandomCrop(crop_size=[4, 3], fill=[9, 8, 7])(data)
+    assert data["img"].shape == (3, 4, 3)
+    assert data["img"][2, 0].tolist() == data["img"][0, 3].tolist() == [
+        9, 8, 7]
+    assert not data["img"][:2, :3].any()
+    with pytest.raises(ArgumentError, match="fill"):
+        PadRandomCrop(crop_size=[4, 3], fill=[0.5, 0.5, 0.5])
 
 
 def test_padding_stays_marked_through_what_follows():

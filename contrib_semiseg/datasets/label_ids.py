@@ -1,0 +1,22 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that datasets store in their masks, as classes."""
+
+import numpy as np
+
+# Of Cityscapes' `*_labelIds.png`; all others have no class.
+_CITYSCAPES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+               31, 32, 33)
+KNOWN = {"cityscapes": _CITYSCAPES}
+
+
+def class_table(name, ignore_index=255):
+    """The class of each stored number: uint8 [256].
+
+    Args:
+        name (str): of KNOWN.
+        ignore_index (int): of numbers without a class.
+    """
+    table = np.full(256, ignore_index, np.uint8)
+    table[list(KNOWN[name])] = np.arange(len(KNOWN[name]))
+    return table
