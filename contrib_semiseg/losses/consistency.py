@@ -167,15 +167,11 @@ def weighted_cross_entropy(logits, label, weight, ignore_index=None):
     Source: the ClassMix and CTT releases.
     """
     _same_size("weighted_cross_entropy", logits, label)
-    ce = F.cross_entropy(
-        logits, label, axis=1, reduction="none",
-        ignore_index=-100 if ignore_index is None else ignore_index)
-    ce = ce.reshape(label.shape)
-    rest = cut_off(logits, label)
-    if rest is not None:
-        used = paddle.ones_like(ce) if ignore_index is None else \
-            (label != ignore_index).astype(ce.dtype)
-        ce = ce + rest * used
+    if ignore_index is not None:
+        used = label != ignore_index
+        label = paddle.where(used, label, paddle.zeros_like(label))
+        weight = weight * used.astype(logits.dtype)
+    ce = pixel_cross_entropy(logits, label)
     return (ce * weight).mean()
 
 
