@@ -11,6 +11,7 @@ Paths are relative to the dataset's folder in its official layout, with "/"
 between folders. A split's folder may have a val.txt of its own, which wins.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -214,3 +215,54 @@ def _check_fit(rows, root, key, hint):
                 f"{what} are missing: {shown}"
                 + (", ..." if len(missing) > 3 else "")
                 + (f"; {hint}" if hint else ""))
+
+
+def write_split(folder, lists, notes, val=()):
+    """Write the lists of a split and how it came to be.
+
+    Each file is put in place whole, and one that is right is left alone.
+
+    Args:
+        folder (str): made if needed.
+        lists (dict): part -> [(image, mask)]; the masks of "unlabeled" are
+            left out. A part that is None is removed.
+        notes (dict): for split.json, with the numbers of images.
+        val (list): rows of a val.txt that is not the split's own.
+
+    Returns: bool, whether anything changed.
+    """
+    rows = {part: found for part, found in lists.items() if found is not None}
+    shared = overlaps({"val": val, **rows})
+    notes = {**notes, "images": {part: len(found) for part, found
+                                 in rows.items()},
+             "overlaps": {pair: len(found) for pair, found in shared.items()}}
+    changed = False
+    for part, found in lists.items():
+        path = os.path.join(folder, f"{part}.txt")
+        if found is None and os.path.exists(path):
+            os.remove(path)
+            changed = True
+        elif found is not None:
+            changed |= write_whole(path, "".join(
+                (image if part == "unlabeled" else f"{image}\t{mask}") + "\n"
+                for image, mask in found))
+    return write_whole(os.path.join(folder, NOTES),
+                       json.dumps(notes, indent=1) + "\n") or changed
+
+
+def write_whole(path, text):
+    """Put a text in place at once; returns whether it was not there yet."""
+    with contextlib.suppress(OSError, UnicodeDecodeError), open(
+            path, encoding="utf-8", newline="") as file:
+        if file.read() == text:
+            return False
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(part)
+    return True
