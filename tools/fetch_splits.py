@@ -17,6 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from contrib_semiseg import environment  # noqa: E402
+
+environment.prepare()
+
 from contrib_semiseg.cvlibs import cache, cli, download  # noqa: E402
 from contrib_semiseg.cvlibs.errors import (  # noqa: E402
     ArgumentError,
