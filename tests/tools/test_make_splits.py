@@ -106,6 +106,8 @@ def test_a_list_and_an_order(make, root, tmp_path):
     listed = tmp_path / "all.txt"
     listed.write_text("".join(f"images/{n}\tmasks/{n}\n"
                               for n in reversed(names)))
+    drawn = make("--labeled", "3", source=("--list", listed))["mine/3_0"]
+    assert {"images/pic 20.png", "images/pic 25.png"} < set(drawn["labeled"])
     order = np.random.default_rng(0).permutation(30)
     np.savez(tmp_path / "orders.npz", one=order)
     np.savetxt(tmp_path / "order.txt", order, fmt="%d")
