@@ -5,6 +5,7 @@
 import collections
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -61,6 +62,7 @@ class Progress:
 
 def _init_worker():
     """Make a worker die with its parent and leave Ctrl-C to it."""
+    gc.freeze()  # or a collection would copy all that the parent has loaded
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

