@@ -17,6 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from contrib_semiseg import environment  # noqa: E402
+
+environment.prepare()
+
 from contrib_semiseg.cvlibs import cache, cli, download  # noqa: E402
 from contrib_semiseg.cvlibs.errors import (  # noqa: E402
     ArgumentError,
@@ -162,7 +166,7 @@ def write(split, files, target, coco_root):
             f"unlabeled{note} ({'written' if changed else 'unchanged'})")
 
 
-def main():
+def main(argv=None):
     parser = cli.Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="a dataset (voc), a source "
@@ -174,7 +178,7 @@ def main():
         "(default: data/coco)")
     add("--save_dir", default=split_lists.FOLDER, metavar="DIR",
         help=f"(default: {split_lists.FOLDER})")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     chosen = choose(args.names)
     files = Clones(args.clones) if args.clones else Downloads()
     for split in chosen:

@@ -48,11 +48,13 @@ def folder(tmp_path_factory):
     if not published.CLONES.is_dir():
         pytest.skip(f"the published lists are not in {published.CLONES}")
     target = tmp_path_factory.mktemp("splits")
-    status, out, err = tiny.run("tools/fetch_splits.py", "--from",
-                                published.CLONES, "--save_dir", target)
-    assert status == 0, err
-    assert len(out.splitlines()) == len(table.published())
+    fetch(target)
     return target
+
+
+def fetch(target, *options):
+    fetch_splits.main([*options, "--from", str(published.CLONES),
+                       "--save_dir", str(target)])
 
 
 def images(folder, name):
@@ -154,13 +156,12 @@ def test_overlaps_that_the_authors_meant_are_stated(folder):
         "cityscapes/cps/train_val": {"labeled val": 500}}
 
 
-def test_twice_changes_nothing_and_a_changed_list_is_brought_back(folder):
+def test_twice_changes_nothing_and_a_changed_list_is_brought_back(
+        folder, capsys):
     def run():
-        status, out, err = tiny.run(
-            "tools/fetch_splits.py", "cityscapes/st", "--from",
-            published.CLONES, "--save_dir", folder)
-        assert status == 0, err
-        return [line for line in out.splitlines() if "(written)" in line]
+        fetch(folder, "cityscapes/st")
+        return [line for line in capsys.readouterr().out.splitlines()
+                if "(written)" in line]
 
     assert run() == []
     path = folder / "cityscapes/st/1_8_1/labeled.txt"
@@ -171,18 +172,15 @@ def test_twice_changes_nothing_and_a_changed_list_is_brought_back(folder):
     assert not list(folder.rglob("*.part"))
 
 
-def test_unlabelled_coco_is_what_is_not_labelled(folder, tmp_path):
+def test_unlabelled_coco_is_what_is_not_labelled(folder, tmp_path, capsys):
     labeled = images(folder, "coco/unimatch/1_512")["labeled"]
     root = tmp_path / "coco"
     (root / "train2017").mkdir(parents=True)
     for name in [*labeled, "train2017/b.jpg", "train2017/a.jpg"]:
         (root / name).touch()
     (root / "train2017/notes.txt").touch()
-    status, out, err = tiny.run(
-        "tools/fetch_splits.py", "coco", "--from", published.CLONES,
-        "--save_dir", tmp_path / "out", "--coco_root", root)
-    assert status == 0, err
-    assert "232 labeled, 2 unlabeled (written)" in out
+    fetch(tmp_path / "out", "coco", "--coco_root", str(root))
+    assert "232 labeled, 2 unlabeled (written)" in capsys.readouterr().out
     assert images(tmp_path / "out", "coco/unimatch/1_512")["unlabeled"] == [
         "train2017/a.jpg", "train2017/b.jpg"]
 
@@ -237,6 +235,12 @@ def test_every_list_has_a_digest_and_a_use():
     used |= {fetch_splits.digest_of(source, path)
              for (_, source), path in table.VAL.items()}
     assert used == set(fetch_splits.digests().values())
+
+
+def test_it_is_a_command():
+    status, _, err = tiny.run("tools/fetch_splits.py", "voc/unimach")
+    assert status == 2 and err.count("\n") == 1
+    assert "did you mean 'voc/unimatch'?" in err
 
 
 def test_names_choose(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.datasets.base import Row, SegDataset, without_file_check
-from contrib_semiseg.datasets.mixed import MixedDataset, repetitions
+from contrib_semiseg.datasets.mixed import MixedDataset
 from contrib_semiseg.datasets.palettes import NAMED
 from contrib_semiseg.engine.pictures import full_palette
 from contrib_semiseg.transforms import color
