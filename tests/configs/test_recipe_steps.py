@@ -9,6 +9,7 @@ import pytest
 
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.cvlibs.errors import ConfigError
 from contrib_semiseg.cvlibs.schema import check_config
 from contrib_semiseg.engine import training
 from contrib_semiseg.models.backbones import resnet
@@ -87,3 +88,20 @@ def test_recipe_trains(path, tmp_path):
     # What the first step may not have read.
     for part in (builder.unlabeled_dataset(), builder.val_dataset()):
         part.item(0, np.random.default_rng(0))
+
+
+RECIPE = next(p for p in STEPS if p.name ==
+              "fixmatch_deeplabv3plus_resnet101_voc_321x321.yml")
+
+
+@pytest.mark.parametrize("split, section, said", [
+    ("made/tyni", "train_dataset", "train_dataset.split = 'made/tyni' is not "
+     "allowed; allowed: made/tiny of data/splits/voc, .*"
+     "did you mean 'made/tiny'"),
+    (None, "unlabeled_dataset", "unlabeled_dataset.split = null is not")])
+def test_a_split_that_is_not_there(tmp_path, split, section, said):
+    config = tiny_config(RECIPE, tmp_path)
+    config.tree["split"] = split
+    check_config(config)
+    with pytest.raises(ConfigError, match=said):
+        getattr(Builder(config), section)()
