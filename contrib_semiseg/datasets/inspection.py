@@ -3,7 +3,9 @@
 """Look at every image and mask of several datasets, each file decoded once.
 
 What says whether two images are equal is a checksum of few of their pixels;
-only images that agree in it are decoded again and compared as a whole.
+only images that agree in it are decoded again and compared as a whole. Of
+most JPEGs these pixels are those of the picture at an eighth of its size,
+which takes less time than decoding it.
 """
 
 import collections
@@ -23,7 +25,7 @@ from PIL import Image
 from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.datasets.reading import deep_values, open_image
 
-_STEP = 8  # every 8th pixel of every 8th line goes into the checksum
+_STEP = 8  # one pixel of 8 x 8 goes into the checksum
 _CHUNK = 16  # images that a process takes at a time
 _datasets = {}  # of this process: section -> dataset
 
@@ -32,14 +34,16 @@ class Look(NamedTuple):
     """What there is to say of one image file.
 
     path (str); size (tuple): (width, height) as a network sees it, None if
-    the file cannot be read; key (tuple): equal for equal pictures; deepest
-    (int): the largest value, if it has 16 bits a channel; turned (bool): it
-    has an EXIF tag that turns it.
+    the file cannot be read; key (int): equal for equal pictures of a size,
+    if both are `small` or neither is; small (bool): it was decoded at a
+    smaller size; deepest (int): the largest value, if it has 16 bits a
+    channel; turned (bool): it has an EXIF tag that turns it.
     """
 
     path: str
     size: Optional[tuple] = None
-    key: Optional[tuple] = None
+    key: Optional[int] = None
+    small: bool = False
     deepest: Optional[int] = None
     turned: bool = False
 
@@ -72,18 +76,20 @@ class Findings(NamedTuple):
         self.looks.update(other.looks)
 
 
-def look(path, dataset):
+def look(path, dataset, shrink=_STEP):
     """Decode an image and describe it. Raises: DataError."""
-    opened = open_image(path)
-    image, deepest = opened.image, None
+    opened = open_image(path, shrink=shrink)
+    few, deepest, size = opened.image, None, opened.stored
+    small = few.size != size
     if not opened.plain:
-        image = Image.fromarray(dataset.read_image(path))
+        few = Image.fromarray(dataset.read_image(path))
         deepest = int(deep_values(opened).max()) if opened.deep else None
-    width, height = image.size
-    few = image.resize((-(-width // _STEP), -(-height // _STEP)),
-                       Image.Resampling.NEAREST).convert("RGB")
-    return Look(path, image.size, (image.size, zlib.crc32(few.tobytes())),
-                deepest, opened.orientation != 1)
+        size = few.size
+    if not small:
+        few = few.resize([-(-n // _STEP) for n in size],
+                         Image.Resampling.NEAREST)
+    key = zlib.crc32(few.convert("RGB").tobytes())
+    return Look(path, size, key, small, deepest, opened.orientation != 1)
 
 
 def digest(path, dataset):
@@ -113,6 +119,11 @@ def inspect_files(job):
                 found.pixels[section] += counts
                 found.images[section] += counts > 0
     return found
+
+
+def _whole_looks(job):
+    """[Look] of the files of a job, none of them small."""
+    return [look(path, _datasets[users[0][0]], 1) for path, users in job]
 
 
 def _digests(job):
@@ -198,14 +209,22 @@ def inspect_all(datasets, processes, progress=lambda count: None):
         for count, part in workers.map(inspect_files, users.items()):
             found.add(part)
             progress(count)
-        alike = collections.defaultdict(list)
-        for one in found.looks.values():
-            if one.key is not None:
-                alike[one.key].append(one.path)
-        again = [(path, users[path]) for paths in alike.values()
-                 if len(paths) > 1 for path in paths]
-        same = collections.defaultdict(list)
-        for path, own in itertools.chain.from_iterable(
-                part for _, part in workers.map(_digests, again)):
+
+        def run(work, paths):
+            return itertools.chain.from_iterable(part for _, part in (
+                workers.map(work, [(path, users[path]) for path in paths])))
+
+        readable = [one for one in found.looks.values() if one.size]
+        whole = {one.size for one in readable if not one.small}
+        for one in run(_whole_looks, [one.path for one in readable
+                                      if one.small and one.size in whole]):
+            found.looks[one.path] = one
+        alike, same = (collections.defaultdict(list) for _ in range(2))
+        for one in readable:
+            one = found.looks[one.path]
+            alike[one.size, one.key].append(one.path)
+        again = [path for paths in alike.values() if len(paths) > 1
+                 for path in paths]
+        for path, own in run(_digests, again):
             same[found.looks[path].size, own].append(path)
     return found, [paths for paths in same.values() if len(paths) > 1]

@@ -8,6 +8,7 @@ import numpy as np
 
 from contrib_semiseg.cvlibs.errors import DataError
 from contrib_semiseg.datasets.reading import (
+    count_values,
     mask_histogram,
     open_colors,
     read_mask,
@@ -35,13 +36,14 @@ class ValueTable:
         self._classes = np.full(256, -1, np.int16)
         self._classes[list(ignored)] = ignore_index
         self._classes[list(values)] = np.arange(len(values))
+        self._known = np.flatnonzero(self._classes >= 0)
         self._allowed = (f"{', '.join(str(v) for v in values)} and "
                          f"{', '.join(str(v) for v in ignored)} (ignored)")
 
     def _check(self, path, stored):
         """Refuse a histogram of the numbers, [256], with others in it."""
-        foreign = np.flatnonzero((stored > 0) & (self._classes < 0))
-        if len(foreign):
+        if stored.sum() > stored[self._known].sum():
+            foreign = np.flatnonzero((stored > 0) & (self._classes < 0))
             raise DataError(f"{path}: the mask holds {_listed(foreign)}; "
                             f"allowed: {self._allowed}")
 
@@ -50,15 +52,16 @@ class ValueTable:
         mask = read_mask(path, upright=upright)
         classes = self._classes[mask]
         if (classes < 0).any():
-            self._check(path, np.bincount(mask.ravel(), minlength=256))
+            self._check(path, count_values(mask))
         return classes.astype(np.uint8)
 
     def histogram(self, path, upright):
         """See `SegDataset.mask_histogram`."""
         size, stored = mask_histogram(path, upright=upright)
         self._check(path, stored)
-        return size, np.bincount(self._classes[stored > 0], stored[stored > 0],
-                                 256).astype(np.int64)
+        counts = np.zeros(256, np.int64)
+        np.add.at(counts, self._classes[self._known], stored[self._known])
+        return size, counts
 
 
 @functools.lru_cache(maxsize=4)
