@@ -6,6 +6,7 @@
 """
 
 import collections
+import functools
 import os
 import sys
 from pathlib import Path
@@ -77,24 +78,36 @@ def sizes_line(sizes):
             f"{shown(sizes.most_common(1)[0][0])}")
 
 
+def _resized(op, size):
+    """The (width, height) that PaddleSeg's Resize makes of a size."""
+    if not getattr(op, "keep_ratio", False):
+        return op.target_size
+    scale = min(max(op.target_size) / max(size), min(op.target_size) /
+                min(size))
+    return [round(side * scale) for side in size]
+
+
 def crop_line(dataset, sizes):
     """What a network sees of the images, or None if transforms do not say."""
-    resized, crop = None, None
+    fit, crop, words = None, None, ""
     for op in dataset.transforms:
         if isinstance(getattr(op, "target_size", None), (list, tuple)):
-            resized = tuple(op.target_size)
+            fit = functools.partial(_resized, op)
+            words = shown(op.target_size)
+            if getattr(op, "keep_ratio", False):
+                words = f"fit into {words}"
         crop = crop or getattr(op, "crop_size", None)
     if dataset.crops is not None:
         crop = dataset.crops.size[::-1]
     if crop is None:
-        return resized and f"whole images, resized to {shown(resized)}"
-    small = sum(n for size, n in sizes.items()
-                if (resized or size)[0] < crop[0] or
-                (resized or size)[1] < crop[1])
+        return fit and f"whole images, resized to {words}"
+    smaller = [n for size, n in sizes.items() if any(
+        side < wanted for side, wanted in zip(fit(size) if fit else size,
+                                              crop))]
     return (f"crops of {shown(crop)}" +
-            (f" from images resized to {shown(resized)}" if resized else "") +
-            (f"; {small} of {len(dataset)} images are smaller than that and "
-             "get a border" if small else ""))
+            (f" from images resized to {words}" if fit else "") +
+            (f"; {sum(smaller)} of {len(dataset)} images are smaller than "
+             "that and get a border" if smaller else ""))
 
 
 def copies(datasets, twins):

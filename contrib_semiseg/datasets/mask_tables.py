@@ -29,16 +29,21 @@ class ValueTable:
     Args:
         values (sequence of int): the number of each class, 0..255.
         ignored (sequence of int): numbers that do not count.
-        ignore_index (int): what these become.
+        ignore_index (int): what these become; does not count itself, unless
+            it is the number of a class.
     """
 
     def __init__(self, values, ignored, ignore_index):
+        ignored = sorted({ignore_index, *ignored} - set(values))
         self._classes = np.full(256, -1, np.int16)
         self._classes[list(ignored)] = ignore_index
         self._classes[list(values)] = np.arange(len(values))
         self._known = np.flatnonzero(self._classes >= 0)
-        self._allowed = (f"{', '.join(str(v) for v in values)} and "
-                         f"{', '.join(str(v) for v in ignored)} (ignored)")
+        first, last = values[0], values[-1]
+        self._allowed = (
+            (f"{first}..{last}" if list(values) == list(range(
+                first, last + 1)) else ", ".join(str(v) for v in values)) +
+            f" and {', '.join(str(v) for v in ignored)} (ignored)")
 
     def _check(self, path, stored):
         """Refuse a histogram of the numbers, [256], with others in it."""

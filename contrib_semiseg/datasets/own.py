@@ -7,6 +7,7 @@ import os
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError
 from contrib_semiseg.datasets import folder_files as files
+from contrib_semiseg.datasets import split_lists
 from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
 from contrib_semiseg.datasets.list_dataset import (
     PALETTE,
@@ -71,7 +72,10 @@ class FolderDataset(SegDataset):
         list_file (str, optional): the images, one a line, in place of the
             whole folder: "image" or "image<TAB>mask", relative to image_dir
             or dataset_root. All of them count, with a mask or without.
-        split (str, optional): stated at the top; list_file's "{split}".
+        split (str, optional): stated at the top: list_file's "{split}", or
+            without a list_file "<source>/<split>" of tools/make_splits.py,
+            below data/splits/<name of the dataset_root>, or a folder of such
+            lists. They then say which images a section has.
         val_split (float or str, optional): stated at the top. A fraction of
             the labelled images, or a list of them: those are the validation
             section's, and no other section has them.
@@ -127,11 +131,17 @@ class FolderDataset(SegDataset):
         self._reading = {"image_range": image_range, "upright": exif_rotation}
         section = SECTIONS[role]
         check_root(dataset_root, section)
-        self._source = _Source(dataset_root, section, image_dir, mask_dir,
-                               files.bare_suffix(mask_suffix))
+        rows = None
         if list_file is not None:
             list_file = with_split(list_file, split)
-        rows, where = self._source.rows(role, list_file, val_split, val_seed)
+        elif split is not None:
+            rows = _split_rows(dataset_root, role, split, val_split)
+            where = f"split = {split}"
+        if rows is None:
+            rows, where = _Source(
+                dataset_root, section, image_dir, mask_dir,
+                files.bare_suffix(mask_suffix)).rows(
+                    role, list_file, val_split, val_seed)
         super().__init__(rows=rows, where=where, transforms=transforms,
                          role=role, num_classes=num_classes,
                          ignore_index=ignore_index, class_names=class_names,
@@ -179,6 +189,19 @@ def _table(num_classes, ignore_index, values, ignored, colors, ignore_colors):
                             "numbers, one for each class")
     return ValueTable(values or range(num_classes), ignored or (),
                       ignore_index)
+
+
+def _split_rows(root, role, split, val_split):
+    """The rows of a split; None for "val" where it has no such list."""
+    if val_split is not None:
+        raise ArgumentError("val_split", val_split, "null beside split, whose "
+                            "lists say what is for validation")
+    name = os.path.basename(os.path.abspath(root))
+    lists = split_lists.read_split(split_lists.find_split(name, split))
+    if role == "val" and "val" not in lists:
+        return None
+    return split_lists.dataset_rows(dataset=name, split=split, role=role,
+                                    root=root)
 
 
 class _Source:
