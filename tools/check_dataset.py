@@ -54,6 +54,19 @@ def shares_table(dataset, pixels, images):
     return [*lines, f"  ignored ({dataset.ignore_index}): {ignored:.2%}"]
 
 
+def held_out_twice(val_split, datasets):
+    """What a run would refuse: held out images that it trains on."""
+    from contrib_semiseg.engine.training import refuse_overlap
+
+    training = {STREAMS[section]: dataset for section, dataset in
+                datasets.items() if section in STREAMS}
+    try:
+        refuse_overlap(val_split, training, datasets.get("val_dataset"))
+    except DataError as error:
+        return [str(error)]
+    return []
+
+
 def sizes_of(dataset, looks):
     """How many images have which (width, height): Counter."""
     paths = (os.path.realpath(dataset.image_path(i))
@@ -171,7 +184,7 @@ def notes_of(section, dataset, found):
     return [f"note: {section}: {text}" for text in notes]
 
 
-def check(builder, processes):
+def check(builder, processes, val_split=None):
     """Print problems and class shares; return the problems."""
     datasets, problems = {}, []
     for section in SECTIONS:
@@ -195,22 +208,23 @@ def check(builder, processes):
                                          found.images[section])))
         problems += [f"{section}: {p}" for p in found.problems[section]]
         notes += notes_of(section, dataset, found)
+    problems += held_out_twice(val_split, datasets)
     for line in [*notes, *copies(datasets, twins), *problems]:
         print(line)
     print(f"{len(problems)} problems" if problems else "no problems found")
     return problems
 
 
-def usage(config, datasets):
-    """What a run of the configuration takes of its datasets, in words.
+def usage(builder, datasets):
+    """What a run of a configuration takes of its datasets, in words.
 
     Args:
-        config (Config): checked.
+        builder (Builder): of the configuration.
         datasets (dict): stream -> dataset, "labeled" and "unlabeled".
     """
     from contrib_semiseg.engine.training import RunOptions, make_streams
 
-    name = config.get("method.type")
+    config, name = builder.config, builder.config.get("method.type")
     wanted = {key.split(".")[0] for key in getattr(
         sections.find("method", name), "requires", ())} | {"labeled"}
     run = RunOptions.of(config)
@@ -241,14 +255,15 @@ def main():
     config = Config.load(path, opts, flags)
     check_config(config, need=("train_dataset", ))
     builder = Builder(config)
-    problems = check(builder, flags["num_workers"] or os.cpu_count() or 1)
+    problems = check(builder, flags["num_workers"] or os.cpu_count() or 1,
+                     builder.val_split)
     stated = all(config.tree.get(k) is not None for k in TRAIN if k != "iters")
     if stated and ("iters" in config.tree or "epochs" in config.tree):
         datasets = {stream: build(builder, section)[0]
                     for section, stream in STREAMS.items()}
-        if datasets["labeled"] is not None:
-            print(usage(config, {s: d for s, d in datasets.items()
-                                 if d is not None}))
+        datasets = {s: d for s, d in datasets.items() if d is not None}
+        if "labeled" in datasets:
+            print(usage(builder, datasets))
     return 1 if problems else 0
 
 

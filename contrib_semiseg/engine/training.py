@@ -100,31 +100,29 @@ def make_datasets(builder, requires):
     return datasets
 
 
-def refuse_overlap(builder, datasets):
+def refuse_overlap(val_split, datasets, val):
     """Refuse to train on images that `val_split` holds out for validation.
 
     A section cannot see what another one holds out of a folder that both
     share.
     Args:
+        val_split (float, str or None): None holds out nothing.
         datasets (dict): see `make_datasets`.
+        val (SegDataset): the validation set, or None.
     Raises: DataError.
     """
-    if builder.val_split is None:
-        return
-    val = builder.val_dataset()
-    if val is None:
+    if val_split is None or val is None:
         return
     held = {os.path.abspath(val.image_path(i)) for i in range(len(val))}
     for name, data in datasets.items():
         paths = map(data.image_path, range(len(data)))
         seen = [path for path in paths if os.path.abspath(path) in held]
-        if seen:
+        if seen and name != "source":  # which is the unlabelled one again
             raise DataError(
-                f"{builder.config.path}: {len(seen)} {name} images are in "
-                f"val_dataset too, first: {seen[0]}; allowed: none, as "
-                f"val_split = {builder.val_split} holds them out; state "
-                "the same image_dir, mask_dir and list_file in the sections "
-                "that share a folder")
+                f"val_split = {val_split} holds {len(seen)} images out that "
+                f"the {name} ones hold, too, first: {seen[0]}; allowed: the "
+                "same image_dir, mask_dir and list_file in sections that "
+                "share a folder")
 
 
 def make_streams(datasets, run):
@@ -219,7 +217,8 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
     seed_step(run.seed, 0)
     method = distributed.synchronize_norms(builder.method())
     datasets = datasets(builder, method.requires)
-    refuse_overlap(builder, datasets)
+    if builder.val_split is not None:
+        refuse_overlap(builder.val_split, datasets, builder.val_dataset())
     streams = make_streams(datasets, run)
     epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
     total = run.iters or run.epochs * max(1, epoch)
