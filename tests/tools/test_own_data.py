@@ -85,14 +85,13 @@ def test_pseudo_labels_read_photos_in_the_same_way(own):
     assert section["palette"] == list(COLORS.values())
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_wrong_mask_stops_a_run_in_one_line(own, tmp_path, workers):
+def test_a_wrong_mask_stops_a_run_in_one_line(own, tmp_path):
     folder, config = own
     wrong = tmp_path / "masks"
     for i in range(5):
         write_mask(wrong / f"ä {i}_mask.png", [[1, 2, 3]], (50, 40))
     status, _, err = run(
-        "train.py", config, "--num_workers", workers, "--save_dir",
+        "train.py", config, "--num_workers", 1, "--save_dir",
         tmp_path / "run", "--opts",
         *(f"{s}_dataset.mask_dir={wrong}" for s in ("train", "val",
                                                     "unlabeled")))
@@ -113,5 +112,5 @@ def test_a_wrong_section_is_named(own, tmp_path):
     assert status == 2 and "val_split = 1.5 is not allowed; allowed: a number "\
         "in (0, 0.9], or a text or null" in err
     status, _, err = run("train.py", config, *fresh,
-                         "train_dataset.mask_colors={sky: [0, 0, 0]}")
+                         "train_dataset.mask_colors.sky=[0, 0, 300]")
     assert status == 2 and "train_dataset.mask_colors" in err
