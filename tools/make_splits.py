@@ -15,6 +15,7 @@ The labelled images of 1/16 are among those of 1/8, and every class appears as
 early as it can. docs/splits.md says more.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -37,7 +38,11 @@ from contrib_semiseg.cvlibs.errors import (  # noqa: E402
     DataError,
 )
 from contrib_semiseg.datasets import split_lists, splitting  # noqa: E402
-from contrib_semiseg.datasets.base import Row, SegDataset  # noqa: E402
+from contrib_semiseg.datasets.base import (  # noqa: E402
+    Row,
+    SegDataset,
+    without_file_check,
+)
 from contrib_semiseg.datasets.list_dataset import walk_images  # noqa: E402
 
 
@@ -215,9 +220,11 @@ def make(args, pool):
 def notes(args, pool, line):
     """What split.json says of how the split was made."""
     digest = hashlib.sha256("\n".join(i for i, _ in pool.rows).encode())
+    blind = bool(args.plain or args.order)
     return {"made_by": "tools/make_splits.py", "seed": args.seed,
-            "order": args.order, "stratified": not (args.plain or args.order),
-            "min_pixels": args.min_pixels, "nested": not args.not_nested,
+            "order": args.order, "stratified": not blind,
+            "min_pixels": None if blind else args.min_pixels,
+            "nested": not args.not_nested,
             "with_replacement": bool(args.replace),
             "images_with_masks": len(pool.rows),
             "sha256_of_their_names": digest.hexdigest(), "missing": line}
@@ -284,7 +291,10 @@ def main(argv=None):
         rows, bare = (split_lists.read_rows(args.list, True), []
                       ) if args.list else from_folders(
                           args.root, args.images, args.masks)
-        pool = from_rows(args.root, rows, bare)
+        # Without a look at the masks the files need not be there yet.
+        with without_file_check() if args.order or args.plain else \
+                contextlib.nullcontext():
+            pool = from_rows(args.root, rows, bare)
     else:
         raise ArgumentError("--config", args.config, "a file, or null with "
                             "--root and --list, or --root, --images, --masks")

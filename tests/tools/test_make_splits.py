@@ -116,6 +116,15 @@ def test_a_list_and_an_order(make, root, tmp_path):
         assert found["unlabeled"] == [f"images/{names[i]}" for i in order[6:]]
 
 
+def test_files_that_nobody_reads_need_not_be_there(make, tmp_path):
+    listed = tmp_path / "all.txt"
+    listed.write_text("".join(f"{i}.jpg\t{i}.png\n" for i in range(8)))
+    found = make("--labeled", "1/4", "--plain", source=("--list", listed))
+    assert len(found["mine/1_4_0"]["unlabeled"]) == 6
+    with pytest.raises(DataError, match="8 of 8 images are missing"):
+        make("--labeled", "1/2", source=("--list", listed))
+
+
 def test_replacement_repeats_within_each_list(make):
     found = make("--labeled", "15", "--plain")["mine/15_0"]
     again = make("--labeled", "15", "--plain", "--replace", "--overwrite"
