@@ -16,6 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from contrib_semiseg import environment  # noqa: E402
+
+environment.prepare()
+
 from contrib_semiseg.cvlibs import cli  # noqa: E402
 from contrib_semiseg.cvlibs.errors import ArgumentError  # noqa: E402
 from contrib_semiseg.preparation import camvid, tool  # noqa: E402

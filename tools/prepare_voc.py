@@ -15,6 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from contrib_semiseg import environment  # noqa: E402
+
+environment.prepare()
+
 from contrib_semiseg.cvlibs import cli  # noqa: E402
 from contrib_semiseg.datasets.palettes import voc_colors  # noqa: E402
 from contrib_semiseg.preparation import tool, voc  # noqa: E402

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the archives as published to a prediction, for each dataset."""
 
+import shutil
 import sys
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,38 +14,82 @@ from PIL import Image
 import predict
 import train
 import val
+from contrib_semiseg.datasets.cityscapes import cps_place
 from contrib_semiseg.datasets.coco import CLASS_NAMES
 from tests.preparation.prepared import lines, prepare
 from tests.support import official_trees as trees
 from tests.support import tiny
 from tools import check_dataset
 
+
+def same(name):
+    return name
+
+
+class Source(NamedTuple):
+    """A dataset's archives, its tool's options, and what they become."""
+
+    make: Callable
+    name: str
+    kind: str
+    list_file: str = ""  # none: CamVid's ids
+    options: tuple = ()
+    place: Callable = same
+    needs: str = "numpy"
+
+
+def make_coco(folder):
+    trees.coco(folder, CLASS_NAMES)
+
+
+def make_panoptic(folder):
+    trees.coco_panoptic(folder, CLASS_NAMES)
+
+
 SOURCES = {
-    "voc": (trees.voc, "VOC", "train_aug.txt"),
-    "cityscapes": (trees.cityscapes, "Cityscapes", "train.txt"),
-    "coco": (lambda folder: trees.coco(folder, CLASS_NAMES), "COCO",
-             "train.txt"),
-    "camvid": (trees.camvid_tutorial, "CamVid", None)}  # ids, and its 1_k
+    "voc": Source(trees.voc, "voc", "VOC", "train_aug.txt", needs="scipy"),
+    "cityscapes": Source(trees.cityscapes, "cityscapes", "Cityscapes",
+                         "train.txt"),
+    "cityscapes of CPS": Source(trees.cityscapes, "cityscapes", "Cityscapes",
+                                "train.txt", place=cps_place),
+    "coco": Source(make_coco, "coco", "COCO", "train.txt",
+                   needs="pycocotools"),
+    "coco panoptic": Source(make_panoptic, "coco", "COCO", "train.txt",
+                            ("--masks", "panoptic")),
+    "camvid": Source(trees.camvid_tutorial, "camvid", "CamVid"),
+    "camvid original": Source(
+        trees.camvid_original, "camvid", "CamVid", "", (
+            "--source", "original", "--size", "44", "36"))}
 
 
-def write_split(name, listed):
+def write_split(name, list_file):
     """Make the first image of the training list the labelled one."""
     training, validation = (
-        [line.split("\t") for line in lines(Path(f"data/{name}/{file}"))]
-        for file in (listed, "val.txt"))
+        [line.split("\t") for line in lines(Path(f"data/{name}", file))]
+        for file in (list_file, "val.txt"))
     trees.write_lists(f"data/splits/{name}/mini", {
         "one/labeled": training[:1], "one/unlabeled": [
             row[:1] for row in training[1:]], "val": validation})
 
 
-def configure(folder, name, kind, split):
+def move(root, place):
+    """Put the files of a prepared dataset into another layout."""
+    for path in [p for p in root.rglob("*.png")]:
+        target = root / place(path.relative_to(root).as_posix())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    for folder in ("leftImg8bit", "gtFine"):
+        shutil.rmtree(root / folder)
+
+
+def configure(folder, source):
     """A configuration of a run of seconds on the prepared dataset."""
-    data = {"type": kind, "dataset_root": f"data/{name}"}
+    data = {"type": source.kind, "dataset_root": f"data/{source.name}"}
     norm = {"type": "Normalize", "mean": [0.5] * 3, "std": [0.5] * 3}
     shared = [{"type": "PadRandomCrop", "crop_size": [32, 32]}, norm]
     path = tiny.config(
-        folder, iters=1, save_interval=1, split=split,
-        save_dir=str(folder / "run"),
+        folder, iters=1, save_interval=1, save_dir=str(folder / "run"),
+        split="mini/one" if source.list_file else "1_2",
         train_dataset={**data, "transforms": shared},
         unlabeled_dataset={**data, "transforms": shared,
                            "masks": {"mask": {"type": "BoxMask"}}},
@@ -51,23 +97,23 @@ def configure(folder, name, kind, split):
     return str(path)
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_from_archives_to_a_prediction(name, tmp_path, monkeypatch, capsys):
-    make, kind, listed = SOURCES[name]
-    needs = {"voc": "scipy", "coco": "pycocotools"}.get(name)
-    if needs:
-        pytest.importorskip(needs)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_from_archives_to_a_prediction(source, tmp_path, monkeypatch, capsys):
+    pytest.importorskip(source.needs)
     monkeypatch.chdir(tmp_path)
 
     def call(script, *arguments):
         monkeypatch.setattr(sys, "argv", [script.__name__, *arguments])
         return script.main()
 
-    make(tmp_path)
-    prepare(name, tmp_path, f"data/{name}")
-    if listed:
-        write_split(name, listed)
-    config = configure(tmp_path, name, kind, "mini/one" if listed else "1_2")
+    root = Path("data", source.name)
+    source.make(tmp_path)
+    prepare(source.name, tmp_path, root, *source.options)
+    if source.list_file:
+        write_split(source.name, source.list_file)
+    if source.place is not same:
+        move(root, source.place)
+    config = configure(tmp_path, source)
     capsys.readouterr()
     assert not call(check_dataset, "--config", config, "--num_workers", "1"), \
         capsys.readouterr().out
@@ -75,14 +121,13 @@ def test_from_archives_to_a_prediction(name, tmp_path, monkeypatch, capsys):
     best = str(tmp_path / "run/best_model")
     assert not call(val, "--config", config, "--model_path", best, "--engine",
                     "eager")
-    first = lines(Path(f"data/{name}/val.txt"))[0].split("\t")[0]
-    first = first if listed else f"JPEGImages/{first}.jpg"
+    first = lines(root / "val.txt")[0].split("\t")[0]
+    first = source.place(first) if source.list_file else \
+        f"JPEGImages/{first}.jpg"
     assert not call(
         predict, "--config", config, "--model_path", best, "--engine",
-        "eager", "--image_path", f"data/{name}/{first}", "--save_dir",
-        "predicted")
-    stem = first.split("/")[-1].rsplit(".", 1)[0]
-    found = np.array(Image.open(f"predicted/class_map/{stem}.png"))
+        "eager", "--image_path", str(root / first), "--save_dir", "predicted")
+    found = np.array(Image.open(f"predicted/class_map/{Path(first).stem}.png"))
     assert found.shape == trees.SIZE[::-1]
     out = capsys.readouterr().out
     assert "mIoU" in out and "1 images predicted" in out

@@ -9,6 +9,7 @@ from contrib_semiseg.datasets.palettes import voc_palette
 from contrib_semiseg.preparation import tool
 from tests.preparation.prepared import digests, files, lines, mask, prepare
 from tests.support import official_trees as trees
+from tests.support import tiny
 
 pytest.importorskip("scipy")
 
@@ -99,6 +100,12 @@ def test_a_missing_download_is_named_with_its_address(tmp_path):
     (tmp_path / "benchmark.tgz").unlink()
     with pytest.raises(DataError, match="benchmark.tgz or .*berkeley"):
         prepare("voc", tmp_path, tmp_path / "voc")
+
+
+def test_the_command_answers_in_one_line(tmp_path):
+    status, out, err = tiny.run("tools/prepare_voc.py", "--from", tmp_path)
+    assert status == 2 and not out and len(err.splitlines()) == 1
+    assert err.startswith("error: PASCAL VOC 2012 is missing")
 
 
 def test_a_broken_mat_is_named(downloads, tmp_path):
