@@ -162,10 +162,14 @@ def notes_of(section, dataset, found):
            for i in range(len(dataset))]
     notes = []
     deep = [one.deepest for one in own if one.deepest is not None]
-    if deep:
+    if deep and dataset.image_range is None:
         notes.append(f"{len(deep)} images have 16 bits a channel and values "
                      f"up to {max(deep)}; image_range: [0, {max(deep)}] would "
                      "give these all 256 levels, the default expects 65535")
+    elif deep and max(deep) > dataset.image_range[1]:
+        notes.append(f"16-bit images have values up to {max(deep)}; what is "
+                     f"above image_range = {list(dataset.image_range)} is "
+                     "cut off")
     if dataset.role == "unlabeled":
         return [f"note: {section}: {text}" for text in notes]
     turned = sum(one.turned for one in own)

@@ -101,6 +101,8 @@ class SegDataset:
         or ArgumentError for views or transforms that cannot work.
     """
 
+    image_range, upright = None, True  # how it reads, see `read_image`
+
     def __init__(self, *, rows, where, transforms, role, num_classes,
                  ignore_index=255, class_names=None, palette=None, views=None,
                  crops=None, masks=None, same_image_mix=False,

@@ -37,7 +37,7 @@ class Look(NamedTuple):
     the file cannot be read; key (int): equal for equal pictures of a size,
     if both are `small` or neither is; small (bool): it was decoded at a
     smaller size; deepest (int): the largest value, if it has 16 bits a
-    channel; turned (bool): it has an EXIF tag that turns it.
+    channel; turned (bool): it was turned as its EXIF tag says.
     """
 
     path: str
@@ -89,7 +89,8 @@ def look(path, dataset, shrink=_STEP):
         few = few.resize([-(-n // _STEP) for n in size],
                          Image.Resampling.NEAREST)
     key = zlib.crc32(few.convert("RGB").tobytes())
-    return Look(path, size, key, small, deepest, opened.orientation != 1)
+    return Look(path, size, key, small, deepest,
+                dataset.upright and opened.orientation != 1)
 
 
 def digest(path, dataset):

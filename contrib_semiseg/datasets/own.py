@@ -128,7 +128,7 @@ class FolderDataset(SegDataset):
         if image_range is not None and image_range[0] >= image_range[1]:
             raise ArgumentError("image_range", image_range,
                                 "[low, high] with low < high")
-        self._reading = {"image_range": image_range, "upright": exif_rotation}
+        self.image_range, self.upright = image_range, exif_rotation
         section = SECTIONS[role]
         check_root(dataset_root, section)
         rows = None
@@ -160,13 +160,14 @@ class FolderDataset(SegDataset):
         return palette
 
     def read_image(self, path):
-        return read_image(path, **self._reading)
+        return read_image(path, image_range=self.image_range,
+                          upright=self.upright)
 
     def read_mask(self, path):
-        return self._table.read(path, self._reading["upright"])
+        return self._table.read(path, self.upright)
 
     def mask_histogram(self, path):
-        return self._table.histogram(path, self._reading["upright"])
+        return self._table.histogram(path, self.upright)
 
 
 def _table(num_classes, ignore_index, values, ignored, colors, ignore_colors):

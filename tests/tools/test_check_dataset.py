@@ -217,6 +217,11 @@ def test_depth_turns_and_absent_classes_are_noted(folders, capsys):
                       "hold 0 and 255? mask_values: [0, 255]")
     assert "unlabeled_dataset: 1 images have 16 bits" in deep
     assert "up to 999; image_range: [0, 999]" in deep
+    options = dict(num_classes=2, exif_rotation=False, mask_values=[0, 255])
+    write_mask(folders / "masks" / "l1.png", [0, 255], (10, 12))
+    note, = notes(Own(folders, image_range=[0, 900], **options), capsys)
+    assert "values up to 999; what is above image_range = [0, 900]" in note
+    assert not notes(Own(folders, image_range=[0, 999], **options), capsys)
 
 
 @pytest.mark.parametrize("ops, sizes, line", [
