@@ -177,6 +177,10 @@ def test_masks_of_colours(root):
     assert ds.palette.tolist() == list(colors.values())
     problems, counts = ds.inspect(0)
     assert not problems and counts[[0, 1, 2, 255]].tolist() == [30] * 4
+    both = folder_dataset(root, num_classes=2, mask_colors={
+        k: colors[k] for k in ("sky", "road")}, ignore_colors=[
+            [1, 2, 3], colors["car"]])
+    assert both.inspect(0)[1][[0, 1, 255]].tolist() == [30, 30, 60]
     # The names say the order, a palette may be the table.
     ds = folder_dataset(root, class_names=["car", "sky", "road"], **options)
     assert ds.read(0)[1][0, :3].tolist() == [1, 2, 0]
@@ -212,6 +216,9 @@ def test_other_numbers_than_the_classes(root):
     ds = folder_dataset(root, num_classes=2, mask_values=[0, 255],
                         ignore_values=[7])
     assert ds.read(0)[1][0, :3].tolist() == [1, 0, 255]
+    write_mask(root / "masks" / "l0.png", [8])
+    with pytest.raises(DataError, match=r"allowed: 0, 255 and 7 \(ignored"):
+        ds.read(0)
 
 
 def test_images_of_16_bits(root):
