@@ -74,6 +74,11 @@ def test_files_may_lie_elsewhere(here):
     found = rows("unlabeled", place=lambda n: n.replace("imgs", "pictures"))
     assert [(row.image, row.name) for row in found] == [
         (f"data/own/pictures/{i}.png", f"imgs/{i}.png") for i in (1, 2)]
+    (here / "data/own/masks").rename(here / "data/own/labels")
+    row, = rows("labeled", place=lambda n: n.replace(
+        "imgs", "pictures").replace("masks", "labels"))
+    assert row == ("data/own/pictures/0.png", "data/own/labels/0.png",
+                   "imgs/0.png")
 
 
 @pytest.mark.parametrize("split, said", [
@@ -86,6 +91,12 @@ def test_an_unknown_split_is_told_what_there_is(here, split, said):
     with pytest.raises(ArgumentError) as error:
         rows("labeled", split)
     assert error.value.name == "split" and said in error.value.allowed
+
+
+def test_a_name_without_its_source(here):
+    write(here / "data/splits/own/a_long_name/1_8", **LISTS)
+    with pytest.raises(ArgumentError, match="did you mean 'a_long_name/1_8'"):
+        rows("labeled", "1_8")
 
 
 def test_a_dataset_without_splits(here):
@@ -168,3 +179,17 @@ def test_a_split_of_another_dataset(here):
     (here / "data/own/masks/0.png").unlink()
     with pytest.raises(DataError, match="1 of 1 masks are missing: masks/0"):
         rows("labeled")
+
+
+def test_writing_leaves_alone_what_is_right(tmp_path):
+    lists = {"labeled": [("a b.png", "m.png")], "unlabeled": [("c.png", "m")]}
+    folder = tmp_path / "one"
+    assert split_lists.write_split(folder, lists, {"seed": 3})
+    before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    assert not split_lists.write_split(folder, lists, {"seed": 3})
+    assert before == {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    assert (folder / "unlabeled.txt").read_text() == "c.png\n"
+    assert json.loads((folder / "split.json").read_text()) == {
+        "seed": 3, "images": {"labeled": 1, "unlabeled": 1}, "overlaps": {}}
+    assert split_lists.write_split(folder, {**lists, "unlabeled": None}, {})
+    assert not (folder / "unlabeled.txt").exists()

@@ -91,6 +91,10 @@ def test_counts_are_those_of_the_method_cards(folder):
         found[name] = len(parts["labeled"]), (
             len(parts["unlabeled"]) if "unlabeled" in parts else None)
     assert found == expected
+    for part in ("labeled", "unlabeled"):
+        # Two lists together are sorted; single ones keep their order.
+        listed = images(folder, "voc/cps/pseudoseg_1_8_all")[part]
+        assert (listed == sorted(listed)) == (part == "unlabeled")
 
 
 def test_lists_nest_where_the_cards_say_so(folder):
@@ -220,6 +224,26 @@ def test_lists_are_downloaded_and_kept(tmp_path, monkeypatch):
         assert len(server.asked) == 1
     kept = tmp_path / "splits/Haochen-Wang409_U2PL" / path
     assert kept.read_bytes() == body
+
+
+@pytest.mark.parametrize("dataset, line, image, mask", [
+    ("voc", "2007_000032", "JPEGImages/2007_000032.jpg",
+     "SegmentationClassAug/2007_000032.png"),
+    ("voc", "/JPEGImages/a.jpg /SegmentationClassAug/a.png",
+     "JPEGImages/a.jpg", "SegmentationClassAug/a.png"),
+    ("cityscapes", "/images/val/ulm_1_2.png\t/segmentation/val/x.png",
+     "leftImg8bit/val/ulm/ulm_1_2_leftImg8bit.png",
+     "gtFine/val/ulm/ulm_1_2_gtFine_labelTrainIds.png"),
+    ("cityscapes", "leftImg8bit/train/ulm/ulm_1_2_leftImg8bit.png",
+     "leftImg8bit/train/ulm/ulm_1_2_leftImg8bit.png",
+     "gtFine/train/ulm/ulm_1_2_gtFine_labelTrainIds.png"),
+    ("cityscapes", "/images/train_extra/bonn_1_2.png\tx.png",
+     "leftImg8bit/train_extra/bonn/bonn_1_2_leftImg8bit.png",
+     "gtCoarse/train_extra/bonn/bonn_1_2_gtCoarse_labelTrainIds.png"),
+    ("coco", "val2017/1.jpg masks/1.png", "val2017/1.jpg",
+     "masks/val2017/1.png")])
+def test_names_in_the_official_layout(dataset, line, image, mask):
+    assert table.official(dataset, line) == (image, mask)
 
 
 def test_where_they_are_downloaded_from():

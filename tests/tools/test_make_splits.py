@@ -106,6 +106,8 @@ def test_a_list_and_an_order(make, root, tmp_path):
     listed = tmp_path / "all.txt"
     listed.write_text("".join(f"images/{n}\tmasks/{n}\n"
                               for n in reversed(names)))
+    drawn = make("--labeled", "3", source=("--list", listed))["mine/3_0"]
+    assert {"images/pic 20.png", "images/pic 25.png"} < set(drawn["labeled"])
     order = np.random.default_rng(0).permutation(30)
     np.savez(tmp_path / "orders.npz", one=order)
     np.savetxt(tmp_path / "order.txt", order, fmt="%d")
@@ -139,18 +141,18 @@ def test_a_configuration(root, tmp_path, capsys):
         return {"type": "ListDataset", "dataset_root": str(root),
                 "image_dir": folder, "transforms": [], **more}
 
-    (root / "val").mkdir()
+    # The unlabelled folder holds the validation images too.
+    (root / "more/val").mkdir(parents=True)
     for i in (3, 20):
-        (root / "images" / f"pic {i:02d}.png").rename(root / f"val/{i}.png")
-        (root / "masks" / f"pic {i:02d}.png").rename(root / f"masks/{i}.png")
-    (root / "more").mkdir()
+        (root / f"images/pic {i:02d}.png").rename(root / f"more/val/{i}.png")
+        (root / f"masks/pic {i:02d}.png").rename(root / f"masks/{i}.png")
     for i in range(30, 40):
         (root / f"images/pic {i}.png").rename(root / f"more/{i}.png")
     tree = yaml.safe_load(tiny.config(tmp_path).read_text())
     tree.update(num_classes=4, train_dataset=section(
         "images", mask_dir="masks", class_names=["a", "b", "c", "d"]),
         unlabeled_dataset=section("more"),
-        val_dataset=section("val", mask_dir="masks"))
+        val_dataset=section("more/val", mask_dir="masks"))
     path = tmp_path / "own.yml"
     path.write_text(yaml.safe_dump(tree))
     tool("--config", path, "--name", "mine", "--labeled", "1/4", "--save_dir",
@@ -158,8 +160,8 @@ def test_a_configuration(root, tmp_path, capsys):
     assert "7 labeled, 31 unlabeled, 2 val images; no labeled image has: " \
         "c (0 images in all)" in capsys.readouterr().out
     lists = split_lists.read_split(str(tmp_path / "splits/own/mine/1_4_0"))
-    assert lists["val"][1] == [("val/20.png", "masks/20.png"),
-                               ("val/3.png", "masks/3.png")]
+    assert lists["val"][1] == [("more/val/20.png", "masks/20.png"),
+                               ("more/val/3.png", "masks/3.png")]
     tree["val_dataset"] = tree["train_dataset"]
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(DataError, match="labeled and val images share 28, "):
