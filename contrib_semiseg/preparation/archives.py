@@ -69,10 +69,7 @@ def _reading(path):
 def _tar_files(path, wanted):
     def read(member):
         with _reading(path):
-            data = tar.extractfile(member).read()
-            if len(data) != member.size:
-                raise EOFError(f"{member.name} ends early")
-            return data
+            return tar.extractfile(member).read()
 
     with _reading(path), tarfile.open(path) as tar:
         for count, member in enumerate(tar):
@@ -141,9 +138,8 @@ def files(source, wanted):
         device or an absurd size, wherever it stands.
     """
     def keep(name):
-        # What macOS puts beside the files of a zip.
-        return not name.startswith("__MACOSX/") and \
-            not name.rsplit("/", 1)[-1].startswith("._") and wanted(name)
+        # "._x.png" is what macOS puts beside x.png in a zip.
+        return not name.rsplit("/", 1)[-1].startswith("._") and wanted(name)
 
     source = os.fspath(source)
     if os.path.isdir(source):

@@ -82,6 +82,12 @@ def test_another_ignored_value(here, layout, mask):
     assert np.array_equal(label, np.where(CLASSES == 255, 250, CLASSES))
 
 
+def test_a_folder_of_images_beside_the_official_ones_is_not_cps(here):
+    root = write_cityscapes(here, "official", CLASSES)
+    (root / "images").mkdir()
+    assert np.array_equal(make().read(0)[1], CLASSES)
+
+
 def test_training_ids_win_where_both_masks_are_there(here):
     root = write_cityscapes(here, "official", CLASSES)
     for key in KEYS:
@@ -127,6 +133,8 @@ def test_pseudo_masks_hold_classes_whatever_the_masks_hold(here):
     again = dataset.with_masks({listed(KEYS[0])[0]: str(pseudo)})
     assert np.array_equal(again.read(0)[1], CLASSES)
     assert np.array_equal(dataset.read(0)[1], CLASSES)  # still of raw ones
+    raw = make(mask_ids="raw").with_masks({listed(KEYS[0])[0]: str(pseudo)})
+    assert np.array_equal(raw.read(0)[1], CLASSES)
 
 
 def test_foreign_numbers_are_still_refused(here):

@@ -86,8 +86,10 @@ def test_broken_downloads_are_named(tmp_path, suffix, share):
         write_tar(path, members, "w:gz" if suffix == ".tgz" else "w")
     data = path.read_bytes()
     path.write_bytes(data[:int(share * len(data))])
-    with pytest.raises(DataError, match=f"x{suffix}: .*download it again"):
+    with pytest.raises(DataError, match=f"x{suffix}: .*download it again"
+                       ) as caught:
         names(path)
+    assert ("not a zip" in str(caught.value)) is (suffix == ".zip")
 
 
 def test_altered_bytes_in_a_zip_are_noticed(tmp_path):

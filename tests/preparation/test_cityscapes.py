@@ -47,8 +47,10 @@ def test_unpacked_folders_give_the_same(prepared):
     prepare("cityscapes", folder / "open", folder / "other", workers=2)
     assert digests(folder / "other") == digests(root)
     # In place, beside the masks of the archive.
-    prepare("cityscapes", folder / "open", folder / "open")
-    assert digests(folder / "open") == digests(root)
+    for options in ((), ("--overwrite", )):
+        prepare("cityscapes", folder / "open", folder / "open", *options)
+        assert digests(folder / "open") == digests(root)
+    assert not list((folder / "open").rglob("*.part"))
 
 
 def test_images_of_a_folder_are_linked_and_not_copied(prepared):

@@ -77,6 +77,15 @@ def test_panoptics_void_and_crowds_may_be_ignored(tmp_path):
     assert np.mean(found == 255) == pytest.approx(0.5, abs=0.03)
 
 
+def test_an_image_that_the_archive_lacks_is_named(tmp_path):
+    trees.coco(tmp_path, CLASS_NAMES)
+    trees.write_zip(tmp_path / "val2017.zip", {
+        "val2017/000000000285.jpg": trees.jpeg(trees.picture(0))})
+    with pytest.raises(DataError, match="val2017/000000000139.jpg is in the "
+                       "annotations, and not in val2017.zip"):
+        prepare("coco", tmp_path, tmp_path / "coco")
+
+
 def test_other_categories_are_refused(tmp_path):
     names = [*CLASS_NAMES]
     names[3] = "lorry"

@@ -35,6 +35,7 @@ def test_a_second_run_makes_nothing_and_agrees(downloads, tmp_path, capsys):
     assert "(as when first prepared)" not in capsys.readouterr().out
     prepare("cityscapes", downloads, root)
     assert times(root) == before
+    assert not [name for name in files(root) if name.endswith(".part")]
     assert capsys.readouterr().out.count("(as when first prepared)") == 2
 
 
@@ -65,11 +66,16 @@ def test_files_that_are_not_whole_are_made_again(downloads, tmp_path):
     wanted = digests(root)
     image = next(root.rglob("aachen_000000*_leftImg8bit.png"))
     mask = next(root.rglob("aachen_000001*_labelTrainIds.png"))
-    for path in (image, mask):
-        path.write_bytes(path.read_bytes()[:-20])
+    whole = {path: path.read_bytes() for path in (image, mask)}
+    for path, data in whole.items():
+        path.write_bytes(data[:-20])
+    other = next(root.rglob("lindau*_leftImg8bit.png"))
+    whole[other] = other.read_bytes()
+    Image.new("RGB", (44, 36)).save(other)  # whole, and another one
     (root / "gtFine/train/aachen/x.png.part").write_bytes(b"left over")
     prepare("cityscapes", downloads, root)
     assert digests(root) == wanted
+    assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_altered_files_are_noticed_and_made_again(downloads, tmp_path):

@@ -1,12 +1,14 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.datasets.palettes import voc_palette
-from contrib_semiseg.preparation import tool
+from contrib_semiseg.preparation import tool, voc
 from tests.preparation.prepared import digests, files, lines, mask, prepare
 from tests.support import official_trees as trees
 from tests.support import tiny
@@ -63,6 +65,8 @@ def test_the_known_zip_serves_for_sbd(downloads, tmp_path):
     trees.voc_zip(downloads, zipped)
     prepare("voc", downloads, tmp_path / "voc")
     check_masks(tmp_path / "voc", masks)  # VOC's own ones win
+    prepare("voc", downloads, tmp_path / "voc", "--overwrite")
+    check_masks(tmp_path / "voc", masks)
 
 
 def test_masks_of_colours_become_indices(downloads, tmp_path):
@@ -115,6 +119,26 @@ def test_a_broken_mat_is_named(downloads, tmp_path):
     path = downloads / "benchmark_RELEASE/dataset/cls/2008_000002.mat"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DataError, match="2008_000002.mat: GTcls"):
+        prepare("voc", downloads, tmp_path / "voc")
+
+
+def test_a_mat_of_other_classes_is_refused():
+    import scipy.io
+
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"GTcls": {"Segmentation": np.full(
+        (3, 4), 21, np.uint8)}})
+    with pytest.raises(DataError, match="x.mat: .*up to 21; allowed: .*0..20"):
+        voc.mask_of_mat(file.getvalue(), "x.mat")
+
+
+def test_a_mask_without_its_image_is_named(downloads, tmp_path):
+    trees.voc(downloads)
+    trees.unpack(downloads / "VOCtrainval_11-May-2012.tar", downloads)
+    (downloads / "VOCtrainval_11-May-2012.tar").unlink()
+    next(downloads.rglob("JPEGImages/2008_000007.jpg")).unlink()
+    with pytest.raises(DataError, match="1 images of train_aug.txt are "
+                       "missing, first: JPEGImages/2008_000007.jpg"):
         prepare("voc", downloads, tmp_path / "voc")
 
 

@@ -206,7 +206,7 @@ def coco(folder, names, crowd=1):
             if not n:
                 continue
             group = np.zeros(mask.shape, bool)
-            group[:, 20:40] = True
+            group[:, 26:40] = True
             mask[group] = crowd
             mask[8:30, 4:30] = 80
             mask[10:20, 6:12 + n] = 1
@@ -217,7 +217,7 @@ def coco(folder, names, crowd=1):
                 tree["annotations"].append({
                     "id": 10 * i + j, "image_id": i, "category_id": category,
                     "segmentation": shape, "iscrowd": is_crowd,
-                    "area": [10 * (6 + n), 22 * 26, 720][j]})
+                    "area": [10 * (6 + n), 22 * 26, 14 * 36][j]})
         archive[f"annotations/instances_{part}.json"] = json.dumps(
             tree).encode()
         _coco_images(folder, part)
