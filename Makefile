@@ -23,8 +23,10 @@ $(STAMP): requirements.txt requirements-base.txt requirements-extra.txt \
 demo: venv
 	$(BIN)/python tools/demo.py
 
+# One thread a process: more of them wait for each other.
 test: venv
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 \
+		--dist loadfile
 
 lint: venv
 	$(BIN)/ruff check .
