@@ -37,7 +37,8 @@ def twins_of(root, processes=1):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_everything_is_counted(root, processes):
+def test_everything_is_counted(root, processes, monkeypatch):
+    monkeypatch.setattr(inspection, "_CHUNK", 2)
     seen = []
     found, twins = inspection.inspect_all(sections(root), processes,
                                           seen.append)
@@ -84,6 +85,9 @@ def test_equal_pixels_of_another_shape_are_another_image(root):
     for name, shape in (("u7.png", (8, 32, 3)), ("u8.png", (32, 8, 3))):
         Image.fromarray(np.zeros(shape, np.uint8)).save(root / "images" / name)
     assert not twins_of(root)
+    for name in ("u7", "u8"):
+        shutil.copy(root / f"images/{name}.png", root / f"images/{name}a.png")
+    assert twins_of(root) == [["u7.png", "u7a.png"], ["u8.png", "u8a.png"]]
 
 
 def test_depth_and_turns_are_noted(root):
