@@ -3,9 +3,15 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.datasets.image_files import find_images, first_readable
+from contrib_semiseg.datasets.image_files import (
+    find_images,
+    first_readable,
+    image_reader,
+)
 
 
 @pytest.fixture
@@ -53,3 +59,18 @@ def test_the_first_readable_picture(folder):
     assert first_readable(found)[0, 0, 0] == len("b.png")
     with pytest.raises(DataError, match="a.jpg"):
         first_readable(found[:1])
+
+
+def test_pictures_are_read_as_those_of_the_validation_set(tmp_path):
+    path = str(tmp_path / "deep.png")
+    cv2.imwrite(path, np.full((4, 5), 4095, np.uint16))
+    assert image_reader(Config({}))(path).max() == 16
+    config = Config({"val_dataset": {"image_range": [0, 4095]}})
+    assert image_reader(config)(path).max() == 255
+    image = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "t.jpg", exif=exif)
+    assert image_reader(config)(tmp_path / "t.jpg").shape == (6, 4, 3)
+    config = Config({"val_dataset": {"exif_rotation": False}})
+    assert image_reader(config)(tmp_path / "t.jpg").shape == (4, 6, 3)

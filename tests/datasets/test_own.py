@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
+import contrib_semiseg.components  # noqa: F401
+from contrib_semiseg.cvlibs.builder import Builder
+from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.cvlibs.errors import (
+    ArgumentError,
+    ConfigError,
+    DataError,
+)
+from contrib_semiseg.cvlibs.schema import check_config
 from tests.datasets.own_files import (
     folder_dataset,
     names,
@@ -80,6 +88,30 @@ def test_seeds_hold_out_other_images(root):
               for s in range(3)]
     assert len({frozenset(c) for c in chosen}) == 3
     assert all(len(c) == 12 for c in chosen)
+
+
+def test_one_statement_divides_all_sections(root):
+    data = {"type": "FolderDataset", "dataset_root": str(root),
+            "mask_dir": "masks"}
+
+    def built(**top):
+        builder = Builder(Config({
+            **top, "num_classes": 3, "train_dataset": data,
+            "unlabeled_dataset": data, "val_dataset": data}))
+        check_config(builder.config, need=("train_dataset",))
+        return (set(names(builder.train_dataset())),
+                set(names(builder.val_dataset())))
+
+    seen = set()
+    for seed in range(5):
+        train, val = built(val_split=0.4, val_seed=seed)
+        assert len(train) == 3 and len(val) == 2 and not train & val
+        seen.add(frozenset(val))
+    assert len(seen) > 1
+    with pytest.raises(ConfigError, match="val_split = 0.4 does not agree|"
+                       "val_split = 0.2 does not agree"):
+        data = {**data, "val_split": 0.2}
+        built(val_split=0.4)
 
 
 def test_more_images_leave_most_where_they_are(root):
