@@ -126,6 +126,7 @@ class SegDataset:
         self._section = SECTIONS[role]
         self._check_views()
         self._check_rows(where)
+        self._written = False  # see `with_masks`
         self._foreign = np.ones(256, dtype=bool)
         self._foreign[:num_classes] = False
         self._foreign[ignore_index] = False
@@ -203,7 +204,9 @@ class SegDataset:
         """A copy that has masks, and only the images of those.
 
         Args:
-            masks (dict): name of an image -> path of its mask.
+            masks (dict): name of an image -> path of its mask, which holds
+                classes as this project writes them, whatever the dataset's
+                own masks hold.
         Raises: DataError for a name that no image has; ConfigError if the
             images have views.
         """
@@ -219,6 +222,7 @@ class SegDataset:
         other = copy.copy(self)
         other.rows = [row._replace(mask=masks[row.name]) for row in self.rows
                       if row.name in masks]
+        other._written = True
         return other
 
     def __len__(self):
@@ -241,7 +245,8 @@ class SegDataset:
         image = self.read_image(row.image)
         if row.mask is None:
             return image, None
-        mask = self.read_mask(row.mask)
+        mask = read_mask(row.mask) if self._written else \
+            self.read_mask(row.mask)
         foreign = self._foreign[mask]
         values = np.unique(mask[foreign]) if foreign.any() else ()
         for problem in self.mask_problems(row, image.shape[1::-1],

@@ -83,12 +83,6 @@ class Cityscapes(PublishedDataset):
             return cps_place
         return functools.partial(raw_place, root)
 
-    def with_masks(self, masks):
-        other = super().with_masks(masks)
-        other._mask_ids = "classes"
-        vars(other).pop("_classes", None)
-        return other
-
     @functools.cached_property
     def _classes(self):
         """The class of each number in the masks: uint8 [256]."""

@@ -253,6 +253,16 @@ def test_other_numbers_than_the_classes(root):
         ds.read(0)
 
 
+@pytest.mark.parametrize("options", [
+    {"mask_values": [10, 20, 30]},
+    {"mask_colors": {"a": [9, 9, 9], "b": [8, 8, 8], "c": [7, 7, 7]}}])
+def test_pseudo_masks_hold_classes_whatever_the_masks_hold(root, options):
+    write_mask(root / "pseudo" / "u1.png", [2, 0, 255, 1])
+    ds = folder_dataset(root, "unlabeled", **options).with_masks(
+        {"u1.jpg": str(root / "pseudo" / "u1.png")})
+    assert ds.read(0)[1][0, :4].tolist() == [2, 0, 255, 1]
+
+
 def test_images_of_16_bits(root):
     deep = np.full((10, 12), 4095, np.uint16)
     (root / "images" / "l0.jpg").unlink()
