@@ -68,7 +68,7 @@ def run(script, *arguments, **environment):
     return process.returncode, out, err
 
 
-def launch(folder, *command, seconds=120):
+def launch(folder, *command, seconds=300):
     """Run a script in two processes of one group; returns their logs.
 
     Args:
