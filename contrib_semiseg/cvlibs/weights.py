@@ -2,65 +2,121 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files of three families, and a strict way to load them."""
 
-import collections
+import math
 import os
-import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 import paddle
 
-from contrib_semiseg.cvlibs.errors import CheckpointError
+from contrib_semiseg.cvlibs.errors import CheckpointError, one_line
+from contrib_semiseg.cvlibs.plain_pickle import (
+    Built,
+    OrderedDict,
+    Refused,
+    Unpickler,
+    check_shape,
+)
 from contrib_semiseg.cvlibs.pretrained import locate
 from contrib_semiseg.cvlibs.torch_file import load_torch
 
 TORCH_SUFFIXES = (".pth", ".pt", ".bin")
+_DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8",
+           "b1")
 _NAME_TABLE = "StructuredToParameterName@@"
 _WRAPPERS = re.compile(r"^(module\.|backbone\.|Scale\.)+")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits what a pickled dict of numpy arrays consists of."""
+class _Dtype(Built):
+    """Stands for numpy.dtype, of one of the kinds that weights have."""
 
-    _NAMES = {
-        ("numpy", "ndarray"), ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy.core.numeric", "_frombuffer"),
-        ("collections", "OrderedDict"), ("_codecs", "encode"),
-    }
+    def __init__(self, code, *_):
+        if code not in _DTYPES:
+            raise Refused("it holds an array of no plain numbers")
+        self.code, self.order = code, "="
 
-    def find_class(self, module, name):
-        # NumPy 2 renamed numpy.core; each version reads the other's files.
-        plain = module.replace("numpy._core", "numpy.core")
-        if (plain, name) not in self._NAMES:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}")
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if plain.startswith("numpy.core"):
-            core = "numpy._core" if int(np.__version__[0]) >= 2 else \
-                "numpy.core"
-            module = plain.replace("numpy.core", core)
-        return super().find_class(module, name)
+    def build(self, state):
+        # (version, byte order, then what only structures have)
+        self.order = state[1] if state[1] in "<>" else "="
+
+    @property
+    def stored(self):
+        return np.dtype(self.code).newbyteorder(self.order)
 
 
-def load_pickle(path):
-    """Unpickle plain data and numpy arrays; nothing in the file can run.
+class _Array(Built):
+    """Stands for numpy.ndarray."""
 
-    Args:
-        path (str): a .pdparams, .pdopt or other pickle.
+    def __init__(self):
+        self.value = None
 
-    Returns: the object.
+    def build(self, state):
+        _, shape, dtype, fortran, data = state
+        self.fill(data, dtype, shape, "F" if fortran else "C")
+
+    def fill(self, data, dtype, shape, order):
+        stored = dtype.stored
+        check_shape(shape)
+        if not isinstance(data, bytes) or \
+                math.prod(shape) * stored.itemsize != len(data):
+            raise Refused("an array of another size than its shape")
+        self.value = np.empty(shape, stored.newbyteorder("="))
+        if data:
+            self.value[...] = np.frombuffer(data, stored).reshape(
+                shape, order=order)
+
+
+class _ArrayType:
+    """numpy.ndarray, as an argument; it is never called."""
+
+
+_ARRAY_TYPE = _ArrayType()
+
+
+def _reconstruct(kind, *_):
+    if kind is not _ARRAY_TYPE:
+        raise Refused("an array of an odd type")
+    return _Array()
+
+
+def _from_buffer(data, dtype, shape, order):
+    array = _Array()
+    array.fill(data, dtype, shape, order)
+    return array
+
+
+def _encode(text, encoding):
+    """How old protocols spell bytes; other encodings could swell them."""
+    if encoding not in ("latin1", "latin-1"):
+        raise Refused("bytes of an odd encoding")
+    return text.encode("latin-1")
+
+
+_NAMES = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("numpy", "ndarray"): _ARRAY_TYPE,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+    # NumPy 2 renamed numpy.core; each version reads the other's files.
+    **{(f"numpy.{core}.{module}", name): call for core in ("core", "_core")
+       for module, name, call in (
+           ("multiarray", "_reconstruct", _reconstruct),
+           ("numeric", "_frombuffer", _from_buffer))},
+}
+
+
+def _load_pickle(path):
+    """Arrays of a pickled dict: {name: array}; nothing in it can run.
 
     Raises: CheckpointError, naming the file.
     """
     try:
         with open(path, "rb") as file:
-            return _Unpickler(file).load()
+            return _arrays(Unpickler(file, _NAMES).load())
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
+    except Refused as error:
         raise CheckpointError(f"{path}: not a file of plain arrays "
                               f"({error})") from error
     # A damaged pickle may end in nearly any exception.
@@ -69,15 +125,34 @@ def load_pickle(path):
                               f"({type(error).__name__})") from error
 
 
+def _arrays(state):
+    if not isinstance(state, dict):
+        raise Refused(f"holds a {type(state).__name__}, not a dict of arrays")
+    found = {}
+    for key, value in state.items():
+        if key == _NAME_TABLE:
+            continue
+        array = value.value if isinstance(value, _Array) else None
+        if not isinstance(key, str) or array is None:
+            raise Refused(f"'{one_line(key, 80)}' is not an array")
+        found[key] = array
+    return found
+
+
 def _load_safetensors(path):
     from safetensors.numpy import load_file
     try:
-        return load_file(path)
+        state = load_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     except Exception as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors "
                               f"({error})") from error
+    odd = [k for k, v in state.items() if v.dtype.str[1:] not in _DTYPES]
+    if odd:
+        raise CheckpointError(f"{path}: '{one_line(odd[0], 80)}' is of "
+                              f"{state[odd[0]].dtype}; allowed: plain numbers")
+    return state
 
 
 def load_state(path):
@@ -102,15 +177,7 @@ def load_state(path):
         return _load_safetensors(path)
     if suffix in TORCH_SUFFIXES:
         return load_torch(path)
-    state = load_pickle(path)
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: holds a {type(state).__name__}, not "
-                              "a dict of arrays")
-    state = {k: v for k, v in state.items() if k != _NAME_TABLE}
-    odd = [k for k, v in state.items() if not isinstance(v, np.ndarray)]
-    if odd:
-        raise CheckpointError(f"{path}: '{odd[0]}' is not an array")
-    return state
+    return _load_pickle(path)
 
 
 def _clause(names, what):
