@@ -10,7 +10,7 @@ import re
 
 from contrib_semiseg.cvlibs import check, sections, signature
 from contrib_semiseg.cvlibs.check import OneOf, Range, Text
-from contrib_semiseg.cvlibs.config import show
+from contrib_semiseg.cvlibs.config import is_index, show
 from contrib_semiseg.cvlibs.errors import nearest
 from contrib_semiseg.cvlibs.sections import (
     NESTED,
@@ -33,7 +33,7 @@ class Device(check.Check):
             return False
         kind, colon, index = value.partition(":")
         return value in ("cpu", "gpu", "auto") or (
-            kind == "gpu" and bool(colon) and index.isdigit())
+            kind == "gpu" and bool(colon) and is_index(index))
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
