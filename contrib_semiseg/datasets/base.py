@@ -9,9 +9,10 @@ import zlib
 from typing import NamedTuple, Optional
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError, DataError
+from contrib_semiseg.datasets.safe_image import open_safely
 from contrib_semiseg.transforms import pipeline
 
 SECTIONS = {
@@ -34,13 +35,16 @@ class Row(NamedTuple):
     name: str
 
 
-def _open(path, what):
+def _decode(path, what, convert):
+    """What `convert` makes of the picture in a file; DataError as needed."""
     try:
-        with Image.open(path) as image:
+        with open_safely(path) as image:
             image.load()
-            return image
+            return convert(image)
     except FileNotFoundError:
         raise DataError(f"{path}: the {what} is missing") from None
+    except DataError:
+        raise
     # Decoders raise whatever they like on broken files.
     except Exception as error:
         raise DataError(f"{path}: the {what} cannot be read "
@@ -53,7 +57,10 @@ def read_image(path):
     Grey, palette and transparent pictures become RGB.
     Raises: DataError naming the file, if missing, broken or not 8 bit.
     """
-    image = _open(path, "image")
+    return _decode(path, "image", lambda image: _rgb(path, image))
+
+
+def _rgb(path, image):
     if image.mode.startswith(("I", "F")):
         raise DataError(f"{path}: the image has more than 8 bits a channel "
                         f"(mode {image.mode}); allowed: 8-bit RGB or grey")
@@ -68,7 +75,10 @@ def read_mask(path):
     A palette PNG gives its indices, not its colours.
     Raises: DataError naming the file, if missing, broken or of colours.
     """
-    image = _open(path, "mask")
+    return _decode(path, "mask", lambda image: _indices(path, image))
+
+
+def _indices(path, image):
     if image.mode == "1":
         image = image.convert("L")
     if len(image.getbands()) != 1:
@@ -76,9 +86,10 @@ def read_mask(path):
                         "convert it to class indices (one 8-bit channel)")
     mask = np.array(image)
     if mask.dtype != np.uint8:
-        if mask.min() < 0 or mask.max() > 255:
+        # Neither part of a class nor no number at all is an index.
+        if mask.min() < 0 or mask.max() > 255 or (mask != mask // 1).any():
             raise DataError(f"{path}: the mask holds values from {mask.min()} "
-                            f"to {mask.max()}; allowed: 0..255")
+                            f"to {mask.max()}; allowed: 0..255, whole")
         mask = mask.astype(np.uint8)
     return mask
 

@@ -8,7 +8,9 @@ import re
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
+from contrib_semiseg.cvlibs.text_file import read_lines
 from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
+from contrib_semiseg.datasets.list_dataset import output_name
 
 CLASS_NAMES = ("sky", "building", "pole", "road", "pavement", "tree", "sign",
                "fence", "car", "pedestrian", "bicyclist")
@@ -63,18 +65,17 @@ class CamVid(SegDataset):
                  list_resampling: check.BOOL = False):
         list_file = os.path.join(dataset_root,
                                  "val.txt" if role == "val" else "train.txt")
-        try:
-            with open(list_file, encoding="utf-8") as f:
-                ids = f.read().split()
-        except OSError:
+        if not os.path.isfile(list_file):
             raise DataError(
                 f"{SECTIONS[role]}.dataset_root = {dataset_root}: "
                 f"{list_file} is missing; get CamVid (480 x 360, 11 classes: "
                 "JPEGImages, SegmentationClass, train.txt, val.txt) and set "
-                f"{SECTIONS[role]}.dataset_root to its folder") from None
+                f"{SECTIONS[role]}.dataset_root to its folder")
+        ids = [i for _, line in read_lines(list_file) for i in line.split()]
         rows = [Row(os.path.join(dataset_root, "JPEGImages", f"{i}.jpg"),
                     os.path.join(dataset_root, "SegmentationClass",
-                                 f"{i}.png"), f"{i}.jpg") for i in ids]
+                                 f"{i}.png"), output_name(f"{i}.jpg"))
+                for i in ids]
         if role != "val":
             rows = split_rows(rows, split, role)
         where = f"dataset_root = {dataset_root} (split {split})"
