@@ -149,7 +149,8 @@ def _read_yaml(path):
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    # Of a damaged file PyYAML may make nearly any exception.
+    except Exception as error:
         raise CheckpointError(
             f"{path} is damaged ({' '.join(str(error).split())}); remove "
             f"{path.parent}") from error
