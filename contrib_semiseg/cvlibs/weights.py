@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files of three families, and a strict way to load them."""
 
-import math
 import os
 import re
 from pathlib import Path
@@ -10,133 +9,14 @@ from pathlib import Path
 import numpy as np
 import paddle
 
+from contrib_semiseg.cvlibs import digests
 from contrib_semiseg.cvlibs.errors import CheckpointError, one_line
-from contrib_semiseg.cvlibs.plain_pickle import (
-    Built,
-    OrderedDict,
-    Refused,
-    Unpickler,
-    check_shape,
-)
+from contrib_semiseg.cvlibs.paddle_file import DTYPES, load_paddle
 from contrib_semiseg.cvlibs.pretrained import locate
 from contrib_semiseg.cvlibs.torch_file import load_torch
 
 TORCH_SUFFIXES = (".pth", ".pt", ".bin")
-_DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8",
-           "b1")
-_NAME_TABLE = "StructuredToParameterName@@"
 _WRAPPERS = re.compile(r"^(module\.|backbone\.|Scale\.)+")
-
-
-class _Dtype(Built):
-    """Stands for numpy.dtype, of one of the kinds that weights have."""
-
-    def __init__(self, code, *_):
-        if code not in _DTYPES:
-            raise Refused("it holds an array of no plain numbers")
-        self.code, self.order = code, "="
-
-    def build(self, state):
-        # (version, byte order, then what only structures have)
-        self.order = state[1] if state[1] in "<>" else "="
-
-    @property
-    def stored(self):
-        return np.dtype(self.code).newbyteorder(self.order)
-
-
-class _Array(Built):
-    """Stands for numpy.ndarray."""
-
-    def __init__(self):
-        self.value = None
-
-    def build(self, state):
-        _, shape, dtype, fortran, data = state
-        self.fill(data, dtype, shape, "F" if fortran else "C")
-
-    def fill(self, data, dtype, shape, order):
-        stored = dtype.stored
-        check_shape(shape)
-        if not isinstance(data, bytes) or \
-                math.prod(shape) * stored.itemsize != len(data):
-            raise Refused("an array of another size than its shape")
-        self.value = np.empty(shape, stored.newbyteorder("="))
-        if data:
-            self.value[...] = np.frombuffer(data, stored).reshape(
-                shape, order=order)
-
-
-class _ArrayType:
-    """numpy.ndarray, as an argument; it is never called."""
-
-
-_ARRAY_TYPE = _ArrayType()
-
-
-def _reconstruct(kind, *_):
-    if kind is not _ARRAY_TYPE:
-        raise Refused("an array of an odd type")
-    return _Array()
-
-
-def _from_buffer(data, dtype, shape, order):
-    array = _Array()
-    array.fill(data, dtype, shape, order)
-    return array
-
-
-def _encode(text, encoding):
-    """How old protocols spell bytes; other encodings could swell them."""
-    if encoding not in ("latin1", "latin-1"):
-        raise Refused("bytes of an odd encoding")
-    return text.encode("latin-1")
-
-
-_NAMES = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("numpy", "ndarray"): _ARRAY_TYPE,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
-    # NumPy 2 renamed numpy.core; each version reads the other's files.
-    **{(f"numpy.{core}.{module}", name): call for core in ("core", "_core")
-       for module, name, call in (
-           ("multiarray", "_reconstruct", _reconstruct),
-           ("numeric", "_frombuffer", _from_buffer))},
-}
-
-
-def _load_pickle(path):
-    """Arrays of a pickled dict: {name: array}; nothing in it can run.
-
-    Raises: CheckpointError, naming the file.
-    """
-    try:
-        with open(path, "rb") as file:
-            return _arrays(Unpickler(file, _NAMES).load())
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    except Refused as error:
-        raise CheckpointError(f"{path}: not a file of plain arrays "
-                              f"({error})") from error
-    # A damaged pickle may end in nearly any exception.
-    except Exception as error:
-        raise CheckpointError(f"{path}: damaged or truncated "
-                              f"({type(error).__name__})") from error
-
-
-def _arrays(state):
-    if not isinstance(state, dict):
-        raise Refused(f"holds a {type(state).__name__}, not a dict of arrays")
-    found = {}
-    for key, value in state.items():
-        if key == _NAME_TABLE:
-            continue
-        array = value.value if isinstance(value, _Array) else None
-        if not isinstance(key, str) or array is None:
-            raise Refused(f"'{one_line(key, 80)}' is not an array")
-        found[key] = array
-    return found
 
 
 def _load_safetensors(path):
@@ -148,7 +28,7 @@ def _load_safetensors(path):
     except Exception as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors "
                               f"({error})") from error
-    odd = [k for k, v in state.items() if v.dtype.str[1:] not in _DTYPES]
+    odd = [k for k, v in state.items() if v.dtype.str[1:] not in DTYPES]
     if odd:
         raise CheckpointError(f"{path}: '{one_line(odd[0], 80)}' is of "
                               f"{state[odd[0]].dtype}; allowed: plain numbers")
@@ -167,17 +47,22 @@ def load_state(path):
         dict of str to np.ndarray.
 
     Raises:
-        CheckpointError: missing, damaged, or no dict of arrays.
+        CheckpointError: missing, damaged (also where a SHA256SUMS beside
+            it has another digest), or no dict of arrays.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise CheckpointError(f"{path}: no such file")
+    text = digests.damage(path)
+    if text:
+        raise CheckpointError(f"{os.path.dirname(path)}: {text}; if you "
+                              f"changed it, remove {digests.SUMS}")
     suffix = Path(path).suffix.lower()
     if suffix == ".safetensors":
         return _load_safetensors(path)
     if suffix in TORCH_SUFFIXES:
         return load_torch(path)
-    return _load_pickle(path)
+    return load_paddle(path)
 
 
 def _clause(names, what):
