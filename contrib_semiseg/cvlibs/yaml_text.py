@@ -83,8 +83,9 @@ class _Loader(yaml.SafeLoader):
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             name = self.construct_object(key, deep=True)
-            if isinstance(name, (list, dict)):
-                _refuse("a key must be a text or a number", key.start_mark)
+            if not isinstance(name, str):
+                _refuse("a key must be a text; others need quotes",
+                        key.start_mark)
             if name in seen:
                 _refuse(f"the key {name!r} stands here and in line "
                         f"{seen[name] + 1}; keep one", key.start_mark)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The contrib_semiseg authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Properties of readers: whatever the input, a value or one clean error."""
+
+import contextlib
+import re
+import signal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contrib_semiseg.cvlibs.errors import UserError
+
+_BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LONGER = 20  # times as many examples with -m slow
+_SECONDS = 20  # of one example; all take milliseconds
+
+
+@contextlib.contextmanager
+def in_time(seconds=_SECONDS):
+    """Fail, if a with block takes longer."""
+
+    def late(*_):
+        raise TimeoutError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def outcome(read, *named):
+    """What `read` returns, or None after an error that a user can read.
+
+    Args:
+        read (callable): without arguments.
+        named (str): the error holds one of them: the file or the key.
+    """
+    with in_time():
+        try:
+            return read()
+        except UserError as error:
+            text = str(error)
+    assert text and not _BROKEN.search(text) and len(text) <= 4000, repr(text)
+    assert any(str(name) in text for name in named), (named, text)
+    return None
+
+
+def properties(examples, **strategies):
+    """Decorator: a function of drawn values becomes a test of `examples`.
+
+    Examples are the same in each run. The pair that it returns is the test
+    and one of more examples that is slow.
+    """
+
+    def make(check):
+        found = [settings(
+            max_examples=count, derandomize=True, database=None,
+            deadline=None, suppress_health_check=list(HealthCheck))(
+                given(**strategies)(check))
+            for count in (examples, _LONGER * examples)]
+        return found[0], pytest.mark.slow(found[1])
+
+    return make
+
+
+@st.composite
+def damaged(draw, originals):
+    """Bytes of one of `originals`, altered in up to four places."""
+    data = bytearray(draw(st.sampled_from(originals)))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        kind = draw(st.sampled_from(("flip", "cut", "insert", "copy",
+                                     "number")))
+        if kind == "flip" and at < len(data):
+            data[at] ^= 1 << draw(st.integers(0, 7))
+        elif kind == "cut":
+            del data[at:at + draw(st.sampled_from((1, 4, 1 << 30)))]
+        elif kind == "insert":
+            data[at:at] = draw(st.binary(min_size=1, max_size=8))
+        elif kind == "copy":
+            start = draw(st.integers(0, len(data)))
+            data[at:at] = data[start:start + draw(st.integers(1, 64))]
+        elif kind == "number":
+            size = draw(st.sampled_from((1, 2, 4, 8)))
+            number = draw(st.sampled_from((0, 1, -1, 127, 128)))
+            order = draw(st.sampled_from(("little", "big")))
+            data[at:at + size] = number.to_bytes(size + 1, "big",
+                                                 signed=True)[1:] \
+                if order == "big" else number.to_bytes(
+                    size + 1, "little", signed=True)[:size]
+    return bytes(data)
