@@ -186,7 +186,7 @@ def _read_legacy(path):
             raise Refused("its numbers are big-endian")
         tree = _Unpickler(file, storages).load()
         for key in _Unpickler(file, {}).load():
-            storage = storages.get(key)
+            storage = storages.get(key) if isinstance(key, str) else None
             count = int.from_bytes(file.read(8), "little")
             if storage is None or count != storage.count:
                 raise Refused("truncated, or its storages do not match")

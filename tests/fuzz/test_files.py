@@ -31,7 +31,8 @@ ROOT = write_files(Path(FOLDER.name, "data"))
 LINES = st.lists(st.one_of(
     st.sampled_from(["imgs/0.png masks/0.png", "imgs/1.png", "../", "\t",
                      " ", "\0", "\ufeff", "\r", "\n", "\u2028", "\f",
-                     "a" * 20000, "b" * 300, "imgs/0.png/", "/etc/passwd", "imgs"]),
+                     "a" * 20000, "b" * 300, "imgs/0.png/", "/etc/passwd",
+                     "imgs"]),
     st.text(max_size=6)), max_size=8).map(
         lambda parts: "\n".join(parts).encode("utf-8", "surrogatepass"))
 

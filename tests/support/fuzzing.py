@@ -3,6 +3,7 @@
 """Properties of readers: whatever the input, a value or one clean error."""
 
 import contextlib
+import faulthandler
 import re
 import signal
 
@@ -19,16 +20,21 @@ _SECONDS = 20  # of one example; all take milliseconds
 
 @contextlib.contextmanager
 def in_time(seconds=_SECONDS):
-    """Fail, if a with block takes longer."""
+    """Fail, if a with block takes longer; end the process, if it cannot.
+
+    Python's handler of a signal waits while a hash or a text is made.
+    """
 
     def late(*_):
         raise TimeoutError(f"more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
+    faulthandler.dump_traceback_later(2 * seconds, exit=True)
     try:
         yield
     finally:
+        faulthandler.cancel_dump_traceback_later()
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
 
