@@ -20,7 +20,7 @@ _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
 _REPLACED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float",
              "tag:yaml.org,2002:timestamp")
 _MOST_BYTES = 1 << 18
-_MOST_NODES = 20_000  # keys and values, an alias counting as what it repeats
+_MOST_NODES = 10_000  # keys and values, an alias counting as what it repeats
 _MOST_DEPTH = 50
 _MOST_INT, _MOST_DIGITS = 1 << 63, 32
 _NO_TEXT = re.compile("[\\0\ud800-\udfff]")

@@ -268,7 +268,8 @@ def _read(file):
                 for key in arrays):
             raise ValueError("these are not the entries of a checkpoint")
         return head, arrays
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError,
+            RecursionError) as e:
         raise CheckpointError(f"{file} is damaged: {e}") from e
 
 

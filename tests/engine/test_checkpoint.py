@@ -5,7 +5,9 @@
 import errno
 import os
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from contrib_semiseg.cvlibs.errors import CheckpointError
 from contrib_semiseg.engine import checkpoint
@@ -59,3 +61,33 @@ def test_a_folder_without_a_checkpoint_is_explained(tmp_path):
         checkpoint.find(str(tmp_path), "output")
     with pytest.raises(CheckpointError, match="or auto"):
         checkpoint.find(str(tmp_path / "none"), "output")
+
+
+ENTRIES = {"method/net.weight": np.ones((1, 1), "float32"),
+           "optimizer/net.weight|velocity_0": np.ones((1, 1), "float32")}
+
+
+@pytest.mark.parametrize("head, entries, said", [
+    ('{"step": 1}', {}, None),
+    ("[1]", {}, "is damaged"),
+    ("[" * 10**5, {}, "is damaged"),
+    ('{"step": "1"}', {}, "is damaged"),
+    ('{"step": 1}', {"weight": np.ones(1)}, "not the entries"),
+    ('{"step": 1}', {"optimizer/net.weight": np.ones(1)}, "not the entries"),
+    ('{"step": 1}', {"other/a": np.ones(1)}, "not the entries"),
+    ('{"step": 1}', {"method/net.weight": np.ones((2, 1), "float32")},
+     "instead of"),
+    ('{"step": 1}', {"optimizer/net.weight|velocity_0": np.ones((1, 2))},
+     r"\[1, 2\] instead of \[1, 1\]"),
+])
+def test_entries_that_no_run_has_written(tmp_path, head, entries, said):
+    (tmp_path / "training.safetensors").write_bytes(save(
+        {**ENTRIES, **entries}, {"training": head}))
+    method = Line()
+    optimizer = SGD(momentum=0.9)(method, 0.1)
+    if said is None:
+        assert checkpoint.load(tmp_path, method=method,
+                               optimizer=optimizer)["step"] == 1
+        return
+    with pytest.raises(CheckpointError, match=said):
+        checkpoint.load(tmp_path, method=method, optimizer=optimizer)

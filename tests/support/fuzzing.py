@@ -18,6 +18,10 @@ _LONGER = 20  # times as many examples with -m slow
 _SECONDS = 20  # of one example; all take milliseconds
 
 
+class Late(BaseException):
+    """Too slow. No Exception, which a reader may take for a broken file."""
+
+
 @contextlib.contextmanager
 def in_time(seconds=_SECONDS):
     """Fail, if a with block takes longer; end the process, if it cannot.
@@ -26,7 +30,7 @@ def in_time(seconds=_SECONDS):
     """
 
     def late(*_):
-        raise TimeoutError(f"more than {seconds} s")
+        raise Late(f"more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
