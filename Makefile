@@ -13,7 +13,7 @@ STAMP = $(VENV)/.installed
 venv: $(STAMP)
 
 $(STAMP): requirements.txt requirements-base.txt requirements-extra.txt \
-		requirements-dev.txt
+		requirements-prepare.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 		-r requirements-dev.txt

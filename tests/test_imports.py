@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "models": ("cvlibs",),
     "transforms": ("mixing", "cvlibs"),
     "datasets": ("transforms", "mixing", "cvlibs"),
+    "preparation": ("cvlibs",),
     "methods": ("losses", "mixing", "cvlibs"),
     "engine": ("methods.base", "metrics", "cvlibs"),
     "components": ("datasets", "engine", "losses", "methods", "mixing",

@@ -1,5 +1,13 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-from contrib_semiseg.datasets import camvid, list_dataset, shape_scenes
+from contrib_semiseg.datasets import (
+    camvid,
+    cityscapes,
+    coco,
+    list_dataset,
+    shape_scenes,
+    voc,
+)
 
-__all__ = ["camvid", "list_dataset", "shape_scenes"]
+__all__ = ["camvid", "cityscapes", "coco", "list_dataset", "shape_scenes",
+           "voc"]

@@ -124,6 +124,11 @@ def without_file_check():
         _check_files = True
 
 
+def checks_files():
+    """Whether datasets are to refuse missing files."""
+    return _check_files
+
+
 class SegDataset:
     """Images with masks ("labeled", "val") or without ("unlabeled").
 

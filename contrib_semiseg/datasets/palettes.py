@@ -25,7 +25,22 @@ CITYSCAPES = np.array([
     (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60),
     (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100),
     (0, 0, 230), (119, 11, 32)], np.uint8)
-NAMED = {"cityscapes": CITYSCAPES, "voc": voc_palette(21)}
+_VOC_IGNORED = (224, 224, 192)  # the boundaries of VOC's objects
+
+
+def voc_colors(ignore_index=255):
+    """What the colours of VOC's masks mean: {(r, g, b): class}.
+
+    Args:
+        ignore_index (int): of the boundaries.
+    """
+    colors = {tuple(map(int, color)): i
+              for i, color in enumerate(voc_palette(21))}
+    return {**colors, _VOC_IGNORED: ignore_index}
+
+
+NAMED = {"cityscapes": CITYSCAPES, "voc": voc_palette(21),
+         "coco": voc_palette(81)}
 
 
 def named_palette(palette):

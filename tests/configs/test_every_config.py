@@ -5,21 +5,40 @@
 import functools
 import itertools
 import json
+import re
 from pathlib import Path
 
 import paddle
 import pytest
+import yaml
 
 import contrib_semiseg.components  # noqa: F401
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.cvlibs.schema import check_config
+from contrib_semiseg.datasets.published_splits import published
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = sorted((ROOT / "configs").rglob("*.yml"))
-RECIPES = [p for p in ALL if "_base_" not in p.parts]
 BASES = [p for p in ALL if "_base_" in p.parts]
 MODELS = [p for p in BASES if p.parent.name == "models"]
+OWN_KEYS = {"_base_", "split", "epochs", "iters", "method"}
+
+
+def is_leaf(path):
+    """Whether a file only chooses a split of the recipe beside it."""
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    base = tree.get("_base_")
+    return isinstance(base, str) and "split" in tree and set(
+        tree) <= OWN_KEYS and (path.parent / base).parent == path.parent
+
+
+LEAVES = [p for p in ALL if "_base_" not in p.parts and is_leaf(p)]
+RECIPES = [p for p in ALL if p not in LEAVES and p not in BASES]
+SPLITS = {*((s.dataset, f"{s.source}/{s.name}") for s in published()),
+          # made by tools/make_splits.py, as docs/ctt.md says
+          ("voc", "ctt/212"), ("cityscapes", "ctt/372")}
+PUBLISHED = {"voc": "VOC", "cityscapes": "Cityscapes", "coco": "COCO"}
 
 
 def load(path):
@@ -62,7 +81,7 @@ def maker(section, num_classes):
 
 
 def test_there_are_recipes():
-    assert RECIPES and BASES
+    assert RECIPES and LEAVES and BASES
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=name)
@@ -82,16 +101,51 @@ def test_recipe(path):
     builder.val_transforms()
 
 
+@pytest.mark.parametrize("path", LEAVES, ids=name)
+def test_leaf(path):
+    """It is short, and passes the check as its recipe does."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 5
+    config = load(path)
+    check_config(config)
+    assert Builder(config).schedule(100)(50) > 0
+    kind = config.get("train_dataset.type")
+    if kind not in PUBLISHED.values():
+        return
+    dataset, = (d for d, k in PUBLISHED.items() if k == kind)
+    split = config.get("split")
+    assert (dataset, split) in SPLITS, f"{split} is no split of {dataset}"
+    assert f"_{dataset}_" in path.name
+    # The file says which: 1_8 of list 1 is 1_8_list1.
+    word = split.split("/")[1].replace("_all", "")
+    words = {word, re.sub(r"_0$", "", word),
+             re.sub(r"_(\d)$", r"_list\1", word)}
+    assert any(f"_{dataset}_{w}_" in path.name for w in words)
+
+
+def test_each_recipe_has_its_leaves():
+    """And each published recipe none of the splits itself."""
+    bases = {(p.parent / yaml.safe_load(p.read_text())["_base_"]).resolve()
+             for p in LEAVES}
+    for path in RECIPES:
+        config = load(path)
+        if config.get("train_dataset.type") in PUBLISHED.values():
+            assert config.get("split") is None, path
+            assert path in bases, path
+
+
 # The networks are a catalogue of what was published, whether or not a recipe
 # takes them; any other base that none takes would be a leftover.
 @pytest.mark.parametrize("path", [p for p in BASES if p not in MODELS],
                          ids=name)
 def test_every_base_is_used(path):
-    used = set()
-    for recipe in RECIPES:
-        config = load(recipe)
-        used |= config.sources()
-    assert str(path.relative_to(ROOT)) in used
+    assert str(path.relative_to(ROOT)) in used_files()
+
+
+@functools.cache
+def used_files():
+    """Files that any recipe takes a value from."""
+    return {file for recipe in RECIPES for file in load(recipe).sources()}
 
 
 @pytest.mark.parametrize("path", MODELS, ids=name)

@@ -344,7 +344,7 @@ def test_iters_beside_epochs():
 
 
 def test_paddlesegs_own_datasets_are_not_offered():
-    message = message_of(changed("train_dataset.type=Cityscapes"))
+    message = message_of(changed("train_dataset.type=PascalVOC"))
     assert "is unknown" in message and "ShapeScenes" in message
 
 

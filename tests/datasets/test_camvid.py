@@ -6,6 +6,7 @@ from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
 from contrib_semiseg.datasets.camvid import CamVid, split_rows
+from tests.support.official_trees import write_lists
 
 
 @pytest.fixture()
@@ -56,3 +57,22 @@ def test_where_to_put_the_data_is_said(tmp_path):
     with pytest.raises(DataError, match="get CamVid.*unlabeled_dataset."
                        "dataset_root"):
         names(tmp_path / "no", "unlabeled", "1_8")
+
+
+def test_a_split_of_lists(root, monkeypatch):
+    monkeypatch.chdir(root)
+    row = "JPEGImages/{0}.jpg", "SegmentationClass/{0}.png"
+    write_lists("data/splits/camvid/made", {
+        "two/labeled": [[field.format("f4") for field in row]],
+        "two/unlabeled": [["JPEGImages/f2.jpg"]],
+        "val": [[field.format("f8") for field in row]]})
+
+    def listed(role):
+        ds = CamVid(dataset_root=str(root), role=role, split="made/two")
+        return [ds.name(i) for i in range(len(ds))]
+
+    assert listed("labeled") == ["JPEGImages/f4.jpg"]
+    assert listed("unlabeled") == ["JPEGImages/f2.jpg"]
+    assert listed("val") == ["JPEGImages/f8.jpg"]
+    with pytest.raises(ArgumentError, match="did you mean 'made/two'"):
+        CamVid(dataset_root=str(root), role="val", split="made/tow")

@@ -12,6 +12,7 @@ from PIL import Image
 import contrib_semiseg.components  # noqa: F401
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
+from contrib_semiseg.datasets import splitting
 from contrib_semiseg.datasets.label_ids import class_table
 from contrib_semiseg.engine.evaluator import evaluate
 from contrib_semiseg.engine.inference import Inferencer, eager_forward
@@ -19,7 +20,6 @@ from contrib_semiseg.losses.cross_entropy import cross_entropy
 from contrib_semiseg.metrics.confusion import Scores, confusion
 from tests.golden.case import handles
 from tests.support.recorded import Recorded
-from tools import make_split_lists
 
 BASES = Path(__file__).resolve().parents[3] / "configs/_base_/datasets"
 
@@ -194,15 +194,14 @@ def splits(case):
         rows = [f"{i:05d}" for i in range(len(order))]
         with tempfile.TemporaryDirectory() as folder:
             np.save(f"{folder}/order.npy", order)
-            found = make_split_lists.read_order(f"{folder}/order.npy",
-                                                len(order))
-        labeled, unlabeled = make_split_lists.divide(rows, found, 212)
+            found = splitting.read_order(f"{folder}/order.npy", len(order))
+        labeled, unlabeled = splitting.divide(rows, found, 212)
         assert len(labeled) == 212
         case.check(f"out_{name}", np.array([
             int(row) for row in labeled + unlabeled]))
     rng, law = np.random.default_rng(0), []
     for count, draws in ((92, 10000), (10490, 300)):
-        sizes = [len(set(make_split_lists.redraw(range(count), rng)))
+        sizes = [len(set(splitting.redraw(range(count), rng)))
                  for _ in range(draws)]
         law.append([np.mean(sizes), np.std(sizes)])
     (mean, spread), theirs = np.array(law).T, case["out_bootstrap_law"]

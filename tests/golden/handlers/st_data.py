@@ -1,8 +1,7 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""ST: augmentations, lists, palettes, and the defaults of its recipes."""
+"""ST: augmentations, mixed lists, palettes, and the defaults of its recipes."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import numpy as np
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.config import Config
 from contrib_semiseg.datasets.base import Row, SegDataset, without_file_check
-from contrib_semiseg.datasets.mixed import MixedDataset, repetitions
+from contrib_semiseg.datasets.mixed import MixedDataset
 from contrib_semiseg.datasets.palettes import NAMED
 from contrib_semiseg.engine.pictures import full_palette
-from contrib_semiseg.metrics.reliability import most_reliable
 from contrib_semiseg.transforms import color
 from contrib_semiseg.transforms.color import (
     ColorJitter,
@@ -119,36 +117,6 @@ def semi_ids(case):
         places = [found.place(k) for k in range(len(found))]
         case.check(f"out_ids_{i}", np.array(
             [index + part * labeled for part, index in places]))
-
-
-@handles("st", "split_table")
-def split_table(case):
-    batch, below = case.params["batch"], 200
-    lists = ROOT / "data" / "splits"
-    for i, name in enumerate(case["in_name"].tolist()):
-        dataset, split = name.split("/", 1)
-        split = split.replace("/split_", "_").replace("1.4k", "1464")
-        labeled, unlabeled = int(case["out_L"][i]), int(case["out_U"][i])
-        folder = lists / dataset / "st" / split
-        # The lists do not come with the project; where they are, they count.
-        for part in ("labeled", "unlabeled") if folder.is_dir() else ():
-            text = (folder / f"{part}.txt").read_text().splitlines()
-            assert hashlib.sha256("\n".join(text).encode()).hexdigest() == \
-                case[f"out_sha256_{part}"][i], folder
-        if not labeled:
-            continue
-        reliable, unreliable = map(len, most_reliable(range(unlabeled)))
-        first = labeled * repetitions(labeled, double_below=below)
-        semi = labeled * repetitions(labeled, unlabeled) + unlabeled
-        fourth = labeled * repetitions(labeled, reliable) + reliable
-        for key, value in (
-            ("stage1_ids", first), ("stage1_iters_b16", first // batch),
-            ("semi_ids", semi), ("semi_iters_b16", semi // batch),
-            ("reliable", reliable), ("unreliable", unreliable),
-            ("stpp_stage4_ids", fourth),
-            ("stpp_stage4_iters_b16", fourth // batch)):
-            assert case[f"out_{key}"][i] == value, (name, key)
-    case.mark(*(k for k in case.arrays if k.startswith("out_")))
 
 
 @handles("st", "resize_size_law")
