@@ -11,10 +11,10 @@ from contrib_semiseg import environment
 environment.prepare()
 
 from contrib_semiseg.cvlibs import cli, schema  # noqa: E402
-from contrib_semiseg.datasets.base import read_image  # noqa: E402
 from contrib_semiseg.datasets.image_files import (  # noqa: E402
     find_images,
     first_readable,
+    image_reader,
 )
 from contrib_semiseg.engine import console, predictor, trained  # noqa: E402
 
@@ -30,12 +30,13 @@ def main():
     images = find_images(args.image_path, args.save_dir)
     config, options = trained.open_config(args, schema.EVALUATE)
     builder, network = trained.build_network(config, args.model_path)
+    read = image_reader(config)
     inferencer, note = trained.make_inferencer(
         network, options, transforms=builder.val_transforms(),
-        engine=args.engine, first_picture=lambda: first_readable(images))
+        engine=args.engine, first_picture=lambda: first_readable(images, read))
     console.say(note)
     broken = predictor.predict(
-        inferencer, images, read=read_image, save_dir=args.save_dir,
+        inferencer, images, read=read, save_dir=args.save_dir,
         palette=trained.palette_of(config),
         workers=config.get("num_workers", 1))
     done = len(images) - len(broken)

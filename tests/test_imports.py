@@ -30,13 +30,12 @@ MAY_IMPORT = {
 ALSO = {
     "cvlibs/builder.py": ("losses.criterion", "engine.schedules"),
     "engine/training.py": ("datasets.loader", "datasets.sampling"),
-    "engine/trained.py": ("components", "datasets.palettes"),
+    "engine/trained.py": ("components",),
     "engine/pictures.py": ("datasets.palettes",),
     "engine/training_stage.py": ("datasets.mixed",),
-    "engine/labeling_stages.py": ("datasets.base",),
 }
 # `predict.py` lists and reads pictures that no dataset section names.
-ALSO_SCRIPTS = {"predict.py": ("datasets.base", "datasets.image_files")}
+ALSO_SCRIPTS = {"predict.py": ("datasets.image_files",)}
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*.py"))
 

@@ -28,10 +28,10 @@ import yaml  # noqa: E402
 
 from contrib_semiseg.cvlibs import cli, schema  # noqa: E402
 from contrib_semiseg.cvlibs.errors import ArgumentError  # noqa: E402
-from contrib_semiseg.datasets.base import read_image  # noqa: E402
 from contrib_semiseg.datasets.image_files import (  # noqa: E402
     find_images,
     first_readable,
+    image_reader,
 )
 from contrib_semiseg.engine import (  # noqa: E402
     console,
@@ -65,7 +65,11 @@ def parse():
 def dataset_section(config, builder, folder):
     """The configuration that trains on the folder: YAML text."""
     labeled = config.get("train_dataset") or {}
-    section = {"type": "ListDataset", "dataset_root": str(folder),
+    valid = config.get("val_dataset") or {}
+    reading = {k: valid[k] for k in ("image_range", "exif_rotation")
+               if k in valid}
+    section = {"type": "FolderDataset" if reading else "ListDataset",
+               **reading, "dataset_root": str(folder),
                "list_file": "labels.txt",
                "transforms": labeled.get("transforms", _DEFAULT)}
     palette = trained.palette_of(config)
@@ -90,12 +94,13 @@ def main():
         "transforms": config.get("val_dataset.transforms")}
     if not stages.same_record(folder, record):
         stages.begin(folder, record)
+    read = image_reader(config)
     inferencer, note = trained.make_inferencer(
         network, options, transforms=builder.val_transforms(),
-        engine=args.engine, first_picture=lambda: first_readable(images))
+        engine=args.engine, first_picture=lambda: first_readable(images, read))
     console.say(note)
     labels, broken = labeling.write_labels(
-        inferencer, images, read=read_image, folder=folder,
+        inferencer, images, read=read, folder=folder,
         palette=trained.palette_of(config),
         ignore_index=builder.ignore_index,
         min_confidence=args.min_confidence,

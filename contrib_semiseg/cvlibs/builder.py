@@ -36,8 +36,8 @@ class Builder:
         config (Config): passed through `schema.check_config`.
 
     Attributes:
-        num_classes, ignore_index (int), split (str or None): as stated once
-            in the configuration; ignore_index is 255 if not stated.
+        num_classes, ignore_index (int), split, val_split, val_seed: as stated
+            once in the configuration, else None; ignore_index is then 255.
     Raises: ConfigError from every method, naming file and key.
     """
 
@@ -47,6 +47,8 @@ class Builder:
         ignore_index = sections.shared(config, "ignore_index")
         self.ignore_index = 255 if ignore_index is None else ignore_index
         self.split = sections.shared(config, "split")
+        self.val_split = sections.shared(config, "val_split")
+        self.val_seed = sections.shared(config, "val_seed")
         self._networks = 0
 
     def train_dataset(self):

@@ -118,25 +118,38 @@ class Either(Check):
         return any(c.accepts(value) for c in self.checks)
 
 
-class TextMap(Check):
-    """Texts that each stand for a text (or null, if `optional`)."""
+class MapOf(Check):
+    """Texts that each stand for what `item` accepts (or null, if `optional`).
 
-    def __init__(self, *, optional=False):
-        self.optional = optional
-        self.allowed = "texts by text, {old: new}" + (
-            " or null" if optional else "")
+    `what` says so in words.
+    """
+
+    def __init__(self, item, what, *, optional=False):
+        self.item, self.optional = item, optional
+        self.allowed = what + (" or null" if optional else "")
 
     def accepts(self, value):
         if value is None:
             return self.optional
         return isinstance(value, dict) and all(
-            isinstance(v, str) for pair in value.items() for v in pair)
+            isinstance(k, str) and self.item.accepts(v)
+            for k, v in value.items())
+
+
+class TextMap(MapOf):
+    """Texts that each stand for a text (or null, if `optional`)."""
+
+    def __init__(self, *, optional=False):
+        super().__init__(Text(), "texts by text, {old: new}",
+                         optional=optional)
 
 
 BOOL = OneOf(True, False)
 PROBABILITY = Range(0.0, 1.0)
 SIZE = ListOf(Range(1, integer=True), 2)
 COLOR = ListOf(Range(0, 255, integer=True), 3)
+# A fraction of the labelled images, or a list of them.
+VAL_SPLIT = Either(Range(0, 0.9, exclude_low=True), Text(optional=True))
 
 
 def arguments(init):

@@ -43,6 +43,8 @@ TOP = {
     "num_classes": _COUNT,
     "ignore_index": Range(0, 255, integer=True),
     "split": Text(optional=True),
+    "val_split": check.VAL_SPLIT,
+    "val_seed": Range(0, integer=True),
     "seed": Range(0, 2**32 - 1, integer=True),
     "batch_size": _COUNT,
     "iters": _COUNT,
@@ -155,7 +157,7 @@ class _Checker:
                 raise self.config.error(
                     dotted, f"is not set here: it comes from {filled[key]}")
             if key not in settable and key in SHARED[kind] and \
-                    key != "split":
+                    key in SHARED["losses"]:
                 # Stated for the other sections: `shared` compares it.
                 self.value(dotted, value, TOP[key])
             elif key not in settable and not found.is_open:
@@ -317,7 +319,7 @@ def check_config(config, need=TRAIN):
 
 
 def _check_shared(config):
-    for name in ("num_classes", "ignore_index", "split"):
+    for name in SHARED["dataset"]:
         value = shared(config, name)
         if value is None:
             continue
@@ -331,11 +333,11 @@ def _check_shared(config):
                 raise config.error(
                     name, f"is not allowed; allowed: {rule.allowed}, for "
                     f"{section}.type = {show(config.get(f'{section}.type'))}")
-        if name == "split" and not readers:
+        if not readers and name not in SHARED["losses"]:
             takers = [k for k, c in sections.choices("dataset").items()
                       if name in signature.of(c).arguments]
             raise config.error(name, "is read by no dataset here; datasets "
-                               f"with a split: {listing(takers)}")
+                               f"with a {name}: {listing(takers)}")
     if shared(config, "num_classes") is None and config.tree.get("model"):
         raise config.error("num_classes", "is missing; state it at the top, "
                            "for example num_classes: 21")

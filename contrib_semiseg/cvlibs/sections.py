@@ -16,7 +16,8 @@ ROLES = {"train_dataset": "labeled", "unlabeled_dataset": "unlabeled",
 # Arguments stated once at the top and handed to each component of a section
 # whose constructor has them.
 SHARED = {
-    "dataset": ("num_classes", "ignore_index", "split"),
+    "dataset": ("num_classes", "ignore_index", "split", "val_split",
+                "val_seed"),
     "transforms": ("num_classes", "ignore_index"),
     "masks": (),
     "crops": (),
@@ -133,7 +134,7 @@ def shared(config, name):
 
     Args:
         config (Config): checked or not.
-        name (str): "num_classes", "ignore_index" or "split".
+        name (str): of SHARED["dataset"].
     Raises: ConfigError if two sections disagree, or a dataset of fixed
         classes has others.
     """

@@ -5,9 +5,10 @@ from contrib_semiseg.datasets import (
     cityscapes,
     coco,
     list_dataset,
+    own,
     shape_scenes,
     voc,
 )
 
-__all__ = ["camvid", "cityscapes", "coco", "list_dataset", "shape_scenes",
-           "voc"]
+__all__ = ["camvid", "cityscapes", "coco", "list_dataset", "own",
+           "shape_scenes", "voc"]

@@ -9,10 +9,15 @@ import zlib
 from typing import NamedTuple, Optional
 
 import numpy as np
-from PIL import ImageOps
 
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError, DataError
-from contrib_semiseg.datasets.safe_image import open_safely
+from contrib_semiseg.datasets.palettes import named_palette
+from contrib_semiseg.datasets.reading import (
+    mask_histogram,
+    open_image,
+    read_image,
+    read_mask,
+)
 from contrib_semiseg.transforms import pipeline
 
 SECTIONS = {
@@ -20,8 +25,6 @@ SECTIONS = {
     "unlabeled": "unlabeled_dataset",
     "val": "val_dataset"
 }
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-_ORIENTATION = 0x0112
 # Transforms that would move what the crops say of a view.
 _MOVES = ("RandomMirror", "RandomHorizontalFlip", "RandomVerticalFlip",
           "RandomRotation")
@@ -33,65 +36,6 @@ class Row(NamedTuple):
     image: str
     mask: Optional[str]
     name: str
-
-
-def _decode(path, what, convert):
-    """What `convert` makes of the picture in a file; DataError as needed."""
-    try:
-        with open_safely(path) as image:
-            image.load()
-            return convert(image)
-    except FileNotFoundError:
-        raise DataError(f"{path}: the {what} is missing") from None
-    except DataError:
-        raise
-    # Decoders raise whatever they like on broken files.
-    except Exception as error:
-        raise DataError(f"{path}: the {what} cannot be read "
-                        f"({error}); allowed: a complete image file") from error
-
-
-def read_image(path):
-    """Read a picture as RGB: uint8 [H, W, 3], upright by its EXIF tag.
-
-    Grey, palette and transparent pictures become RGB.
-    Raises: DataError naming the file, if missing, broken or not 8 bit.
-    """
-    return _decode(path, "image", lambda image: _rgb(path, image))
-
-
-def _rgb(path, image):
-    if image.mode.startswith(("I", "F")):
-        raise DataError(f"{path}: the image has more than 8 bits a channel "
-                        f"(mode {image.mode}); allowed: 8-bit RGB or grey")
-    if image.getexif().get(_ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def read_mask(path):
-    """Read a mask of class indices as stored: uint8 [H, W].
-
-    A palette PNG gives its indices, not its colours.
-    Raises: DataError naming the file, if missing, broken or of colours.
-    """
-    return _decode(path, "mask", lambda image: _indices(path, image))
-
-
-def _indices(path, image):
-    if image.mode == "1":
-        image = image.convert("L")
-    if len(image.getbands()) != 1:
-        raise DataError(f"{path}: the mask holds colours ({image.mode}); "
-                        "convert it to class indices (one 8-bit channel)")
-    mask = np.array(image)
-    if mask.dtype != np.uint8:
-        # Neither part of a class nor no number at all is an index.
-        if mask.min() < 0 or mask.max() > 255 or (mask != mask // 1).any():
-            raise DataError(f"{path}: the mask holds values from {mask.min()} "
-                            f"to {mask.max()}; allowed: 0..255, whole")
-        mask = mask.astype(np.uint8)
-    return mask
 
 
 def missing_files(paths):
@@ -247,6 +191,12 @@ class SegDataset:
                 raise DataError(f"{where}: {len(missing)} of {len(paths)} "
                                 f"{what} are missing, first: {missing[0]}")
 
+    @classmethod
+    def configured_palette(cls, section):
+        """The colours that a section of a configuration means, or None."""
+        return named_palette(section.get("palette",
+                                         getattr(cls, "PALETTE", None)))
+
     def with_masks(self, masks):
         """A copy that has masks, and only the images of those.
 
@@ -286,41 +236,81 @@ class SegDataset:
         Raises: DataError naming the file and what is allowed.
         """
         row = self.rows[index]
-        image = read_image(row.image)
+        image = self.read_image(row.image)
         if row.mask is None:
             return image, None
-        mask = self.decode(read_mask(row.mask))
-        for problem in self._mask_problems(row, image, mask):
+        mask = self.read_mask(row.mask)
+        foreign = self._foreign[mask]
+        values = np.unique(mask[foreign]) if foreign.any() else ()
+        for problem in self.mask_problems(row, image.shape[1::-1],
+                                          mask.shape[::-1], values):
             raise DataError(problem)
         return image, mask
 
-    def _mask_problems(self, row, image, mask):
-        if image is not None and mask.shape != image.shape[:2]:
-            yield (f"{row.mask}: the mask is {mask.shape[1]} x "
-                   f"{mask.shape[0]} (w x h), its image {row.image} is "
-                   f"{image.shape[1]} x {image.shape[0]}; allowed: the same "
-                   "size")
-        foreign = self._foreign[mask]
-        if foreign.any():
-            values = np.unique(mask[foreign])
+    def read_image(self, path):
+        """One of its images: uint8 [H, W, 3] RGB. Raises: DataError."""
+        return read_image(path)
+
+    def read_mask(self, path):
+        """One of its masks, as classes: uint8 [H, W]. Raises: DataError."""
+        return self.decode(read_mask(path))
+
+    def mask_histogram(self, path):
+        """What `read_mask` gives, counted.
+
+        Returns: ((width, height), int64 [256]): pixels of each class.
+        Raises: DataError.
+        """
+        size, stored = mask_histogram(path)
+        classes = self.decode(np.arange(256, dtype=np.uint8)[None])[0]
+        counts = np.zeros(256, np.int64)
+        np.add.at(counts, classes, stored)
+        return size, counts
+
+    def decode(self, mask):
+        """A mask as stored, uint8 [H, W], as classes; here they are.
+
+        A pixel's class is a function of its value alone.
+        """
+        return mask
+
+    def mask_problems(self, row, size, mask_size, values):
+        """Say what is wrong with a mask.
+
+        Args:
+            row (Row): its files.
+            size (tuple): (width, height) of its image; None if not known.
+            mask_size (tuple): of the mask.
+            values (sequence of int): of its classes, those that are none.
+        Yields: str, one line each.
+        """
+        if size is not None and tuple(size) != tuple(mask_size):
+            yield (f"{row.mask}: the mask is {mask_size[0]} x {mask_size[1]} "
+                   f"(w x h), its image {row.image} is {size[0]} x {size[1]}"
+                   f"{_turned(row.image, mask_size)}; allowed: the same size")
+        if len(values):
             listed = ", ".join(str(v) for v in values[:8]) + (
                 ", ..." if len(values) > 8 else "")
             yield (f"{row.mask}: the mask holds {listed}; allowed: 0.."
                    f"{self.num_classes - 1} and {self.ignore_index} (ignored)")
 
-    def decode(self, mask):
-        """A mask as stored, uint8 [H, W], as classes; here they are."""
-        return mask
+    def foreign(self, counts):
+        """The values of a histogram, int64 [256], that are no classes."""
+        return np.flatnonzero((counts > 0) & self._foreign)
 
-    def inspect(self, index):
+    def inspect(self, index, size=None):
         """Find everything that is wrong with one image and its mask.
 
+        Args:
+            index (int): the image.
+            size (tuple, optional): (width, height) of an image that is known
+                to be right; null: it is read.
         Returns: (problems, counts): list of str, and pixels of each mask
             value, int64 [256], or None without a readable mask.
         """
-        row, problems, image, counts = self.rows[index], [], None, None
+        row, problems = self.rows[index], []
         try:
-            image = read_image(row.image)
+            size = size or self.read_image(row.image).shape[1::-1]
         except DataError as error:
             problems.append(str(error))
         if self.role == "unlabeled":
@@ -328,12 +318,11 @@ class SegDataset:
         if row.mask is None:
             return [*problems, f"{row.image}: the image has no mask"], None
         try:
-            mask = self.decode(read_mask(row.mask))
-            problems += self._mask_problems(row, image, mask)
-            counts = np.bincount(mask.ravel(), minlength=256)
+            mask_size, counts = self.mask_histogram(row.mask)
         except DataError as error:
-            problems.append(str(error))
-        return problems, counts
+            return [*problems, str(error)], None
+        return [*problems, *self.mask_problems(
+            row, size, mask_size, self.foreign(counts))], counts
 
     def item(self, index, rng, masks=True, views=None):
         """Read and transform one image with the draws of `rng`.
@@ -402,6 +391,16 @@ class SegDataset:
                     f"{self._section}.transforms")
             out[name] = _to_chw(view)
         return out
+
+
+def _turned(path, mask_size):
+    """Whether a mask has the size of an image before its EXIF turned it."""
+    opened = open_image(path)
+    if opened.size(False) == opened.size() or \
+            opened.size(False) != tuple(mask_size):
+        return ""
+    return (" when its EXIF tag has turned it upright (a FolderDataset leaves "
+            "it as stored with exif_rotation: false)")
 
 
 def _to_chw(image):

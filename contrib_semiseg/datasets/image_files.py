@@ -2,19 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures without masks that a command line names: file, folder or list."""
 
+import functools
 import os
 
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.datasets.base import (
-    IMAGE_SUFFIXES,
-    missing_files,
-    read_image,
-)
+from contrib_semiseg.datasets.base import missing_files
 from contrib_semiseg.datasets.list_dataset import (
     output_name,
     read_list,
     walk_images,
 )
+from contrib_semiseg.datasets.reading import IMAGE_SUFFIXES, read_image
 
 
 def find_images(path, leave_out=None):
@@ -58,14 +56,28 @@ def find_images(path, leave_out=None):
     return found
 
 
-def first_readable(images):
+def image_reader(config):
+    """How the images of a configuration are read: path to uint8 [H, W, 3].
+
+    As its validation set reads its own, whose files may be absent.
+    """
+    section = config.get("val_dataset") or {}
+    return functools.partial(read_image,
+                             image_range=section.get("image_range"),
+                             upright=section.get("exif_rotation", True))
+
+
+def first_readable(images, read=read_image):
     """The first of `find_images` that can be read: uint8 [H, W, 3].
 
+    Args:
+        images (list): see `find_images`.
+        read (callable): see `image_reader`.
     Raises: DataError of the last one, if none can.
     """
     for path, _ in images:
         try:
-            return read_image(path)
+            return read(path)
         except DataError as error:
             last = error
     raise last

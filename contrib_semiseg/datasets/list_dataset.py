@@ -7,14 +7,10 @@ import os
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError, nearest
 from contrib_semiseg.cvlibs.text_file import read_lines
-from contrib_semiseg.datasets.base import (
-    IMAGE_SUFFIXES,
-    SECTIONS,
-    Row,
-    SegDataset,
-)
+from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
 from contrib_semiseg.datasets.label_ids import KNOWN, class_table
 from contrib_semiseg.datasets.palettes import NAMED, named_palette
+from contrib_semiseg.datasets.reading import IMAGE_SUFFIXES
 
 PALETTE = check.Either(check.OneOf(*NAMED), check.ListOf(check.ListOf(
     check.Range(0, 255, integer=True), 3), optional=True))
@@ -60,6 +56,16 @@ def read_list(path, separator=None):
     return rows
 
 
+def with_split(list_file, split):
+    """A list's name with `split` (str or None) where it says "{split}"."""
+    if "{split}" not in list_file:
+        return list_file
+    if split is None:
+        raise ArgumentError("list_file", list_file, "a path; {split} in it "
+                            "needs split at the top of the config")
+    return list_file.replace("{split}", split)
+
+
 def walk_images(folder):
     """Images below a folder, sorted: paths relative to it."""
     found = []
@@ -71,7 +77,15 @@ def walk_images(folder):
     return sorted(found)
 
 
-def _check_names(num_classes, class_names, palette):
+def check_root(dataset_root, section):
+    """Refuse a `dataset_root` that is no folder."""
+    if not os.path.isdir(dataset_root):
+        raise DataError(f"{section}.dataset_root = {dataset_root}: there is "
+                        "no such folder")
+
+
+def check_names(num_classes, class_names, palette):
+    """Refuse names or colours that are not one for each class."""
     for name, given in (("class_names", class_names), ("palette", palette)):
         if given is not None and len(given) != num_classes:
             raise ArgumentError(name, given, f"{num_classes} entries, one "
@@ -125,22 +139,15 @@ class ListDataset(SegDataset):
                  joint_order: check.BOOL = False,
                  list_resampling: check.BOOL = False):
         palette = named_palette(palette)
-        _check_names(num_classes, class_names, palette)
+        check_names(num_classes, class_names, palette)
         section = SECTIONS[role]
         self._root, self._mask = dataset_root, (mask_dir, mask_suffix)
         self._replace = mask_replace
         self._classes = None if mask_ids is None else class_table(
             mask_ids, ignore_index)
-        if not os.path.isdir(dataset_root):
-            raise DataError(f"{section}.dataset_root = {dataset_root}: there "
-                            "is no such folder")
+        check_root(dataset_root, section)
         if list_file is not None:
-            if "{split}" in list_file:
-                if split is None:
-                    raise ArgumentError(
-                        "list_file", list_file, "a path; {split} in it needs "
-                        "split at the top of the config")
-                list_file = list_file.replace("{split}", split)
+            list_file = with_split(list_file, split)
             where = f"list_file = {list_file}"
             path = find_list(dataset_root, list_file, f"{section}.list_file")
             rows = [self._row(fields, image_dir, image_suffix)
@@ -229,9 +236,7 @@ class Dataset(SegDataset):
         listed = dict(train=train_path, val=val_path, test=test_path)[mode]
         if listed is None:
             raise ArgumentError(key, None, f"a list file, as mode is {mode}")
-        if not os.path.isdir(dataset_root):
-            raise DataError(f"{section}.dataset_root = {dataset_root}: there "
-                            "is no such folder")
+        check_root(dataset_root, section)
         path = find_list(dataset_root, listed, f"{section}.{key}")
         rows = [Row(os.path.join(dataset_root, fields[0]),
                     os.path.join(dataset_root, fields[1])

@@ -7,7 +7,6 @@
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.datasets.base import read_image
 from contrib_semiseg.engine import distributed, labeling, trained
 from contrib_semiseg.engine.checkpoint import write_file
 from contrib_semiseg.engine.console import say
@@ -45,7 +44,7 @@ class _Looking(Stage):
         config = context.config
         data = {k: v for k, v in config.tree["unlabeled_dataset"].items()
                 if k not in _TRAINING_KEYS}
-        images = [name for _, name in _images(Builder(config))]
+        images = [name for _, name in _images(Builder(config))[0]]
         if len(set(images)) < len(images):
             twice = next(n for n in images if images.count(n) > 1)
             raise DataError(f"unlabeled_dataset: {twice} is listed twice; "
@@ -59,23 +58,23 @@ class _Looking(Stage):
 
     def inferencers(self, context, paths):
         """(Builder, an Inferencer for each file of weights)."""
-        found, first = [], _images(Builder(context.config))[0][0]
+        found, (images, read) = [], _images(Builder(context.config))
         for path in paths:
             builder, network = trained.build_network(context.config,
                                                      str(path))
             inferencer, note = trained.make_inferencer(
                 network, {**self.test_config, "sum_softmax": True},
                 transforms=builder.val_transforms(), engine=context.engine,
-                first_picture=lambda: read_image(first))
+                first_picture=lambda: read(images[0][0]))
             found.append(inferencer)
         say(note)
         return builder, found
 
 
 def _images(builder):
-    """(path, name) of every unlabelled image."""
+    """(path, name) of every unlabelled image, and what reads a path."""
     dataset = builder.unlabeled_dataset()
-    return [(row.image, row.name) for row in dataset.rows]
+    return [(row.image, row.name) for row in dataset.rows], dataset.read_image
 
 
 @manager.register(manager.STAGES)
@@ -110,12 +109,13 @@ class Select(_Looking):
         train = context.stages[self.network]
         paths = train.networks(context)
         builder, inferencers = self.inferencers(context, paths)
-        images, folder = _images(builder), context.folder(self.name)
+        images, read = _images(builder)
+        folder = context.folder(self.name)
         lines = labeling.Lines(folder / SCORES, [
             "image", "reliability",
             *(f"agreement_{p.parent.name}" for p in paths[:-1])])
         for i, image in labeling.share_out(
-                images, set(lines.read()), read_image, title="scoring",
+                images, set(lines.read()), read, title="scoring",
                 workers=context.config.get("num_workers", 1)):
             if isinstance(image, DataError):
                 raise image
@@ -188,13 +188,14 @@ class Label(_Looking):
         path = (train.best(context) if self.weights == "best" else
                 train.networks(context)[-1])
         builder, (inferencer,) = self.inferencers(context, [path])
-        images, folder = _images(builder), context.folder(self.name)
+        images, read = _images(builder)
+        folder = context.folder(self.name)
         if self.selection is not None:
             chosen = set((context.folder(self.selection) / f"{self.part}.txt")
                          .read_text(encoding="utf-8").splitlines())
             images = [pair for pair in images if pair[1] in chosen]
         labels, _ = labeling.write_labels(
-            inferencer, images, read=read_image, folder=folder,
+            inferencer, images, read=read, folder=folder,
             palette=trained.palette_of(context.config),
             ignore_index=builder.ignore_index,
             min_confidence=self.min_confidence,

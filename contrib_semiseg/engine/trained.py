@@ -15,7 +15,6 @@ from contrib_semiseg.cvlibs.errors import (
     nearest,
 )
 from contrib_semiseg.cvlibs.weights import fit, load_state
-from contrib_semiseg.datasets.palettes import named_palette
 from contrib_semiseg.engine.inference import (
     Inferencer,
     eager_forward,
@@ -140,8 +139,8 @@ def palette_of(config):
     """The validation set's colours, or None; its files may be absent."""
     section = config.get("val_dataset") or {}
     kind = manager.DATASETS.components_dict.get(section.get("type"))
-    return named_palette(section.get("palette",
-                                     getattr(kind, "PALETTE", None)))
+    found = getattr(kind, "configured_palette", None)
+    return None if found is None else found(section)
 
 
 def make_inferencer(network, options, *, transforms, engine, first_picture):

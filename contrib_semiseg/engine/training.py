@@ -3,6 +3,7 @@
 """Put a training run together from its configuration, and run it."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Optional
 
@@ -10,7 +11,11 @@ import numpy as np
 import paddle
 
 from contrib_semiseg.cvlibs.builder import Builder
-from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
+from contrib_semiseg.cvlibs.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+)
 from contrib_semiseg.datasets.loader import TrainLoader
 from contrib_semiseg.datasets.sampling import training_streams
 from contrib_semiseg.engine import checkpoint, distributed, hooks
@@ -98,6 +103,31 @@ def make_datasets(builder, requires):
         datasets.update({name: unlabeled for name in sorted(wanted) if
                          name != "labeled"})
     return datasets
+
+
+def refuse_overlap(val_split, datasets, val):
+    """Refuse to train on images that `val_split` holds out for validation.
+
+    A section cannot see what another one holds out of a folder that both
+    share.
+    Args:
+        val_split (float, str or None): None holds out nothing.
+        datasets (dict): see `make_datasets`.
+        val (SegDataset): the validation set, or None.
+    Raises: DataError.
+    """
+    if val_split is None or val is None:
+        return
+    held = {os.path.abspath(val.image_path(i)) for i in range(len(val))}
+    for name, data in datasets.items():
+        paths = map(data.image_path, range(len(data)))
+        seen = [path for path in paths if os.path.abspath(path) in held]
+        if seen and name != "source":  # which is the unlabelled one again
+            raise DataError(
+                f"val_split = {val_split} holds {len(seen)} images out that "
+                f"the {name} ones hold, too, first: {seen[0]}; allowed: the "
+                "same image_dir, mask_dir and list_file in sections that "
+                "share a folder")
 
 
 def make_streams(datasets, run):
@@ -203,6 +233,8 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
     seed_step(run.seed, 0)
     method = distributed.synchronize_norms(builder.method())
     datasets = datasets(builder, method.requires)
+    if builder.val_split is not None:
+        refuse_overlap(builder.val_split, datasets, builder.val_dataset())
     streams = make_streams(datasets, run)
     epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
     total = run.iters or run.epochs * max(1, epoch)

@@ -68,8 +68,10 @@ def _truncate(root, folder):
      "imgs/0.png: the image cannot be read"),
     (lambda r: (r / "imgs" / "0.png").unlink(),
      "imgs/0.png: the image is missing"),
-    (lambda r: put(r, "imgs", np.zeros((10, 12), np.uint16)),
-     "imgs/0.png: .*more than 8 bits"),
+    (lambda r: Image.fromarray(np.full((10, 12), 0.5, np.float32)).save(
+        r / "imgs" / "0.png", "TIFF"),
+     r"imgs/0.png: the image holds values from 0.5 to 0.5 \(mode F\); "
+     "allowed: 8 or 16 bits a channel"),
     (lambda r: put(r, "masks", np.zeros((10, 11), np.uint8)),
      r"masks/0.png: the mask is 11 x 10 .* is 12 x 10"),
     (lambda r: put(r, "masks", np.zeros((10, 12, 3), np.uint8)),

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrib_semiseg.cvlibs import text_file
+from contrib_semiseg.cvlibs import safe_image, text_file
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.datasets import safe_image
 from contrib_semiseg.datasets.base import read_image, read_mask
 from contrib_semiseg.datasets.camvid import CamVid
 from contrib_semiseg.datasets.image_files import find_images
@@ -103,11 +102,9 @@ def test_a_pipe_is_not_waited_for(tmp_path, read, channels):
     refused(read, tmp_path / "x.png", "not a regular file")
 
 
-@pytest.mark.parametrize("value", [1.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [3.0, 1.5, float("nan"), float("inf")])
 def test_masks_of_fractions(tmp_path, value):
     path = tmp_path / "x.tif"
-    Image.fromarray(np.full((2, 2), 3, np.float32)).save(path)
-    assert (read_mask(path) == 3).all()
     Image.fromarray(np.full((2, 2), value, np.float32)).save(path)
     refused(read_mask, path, "allowed: 0..255")
 
