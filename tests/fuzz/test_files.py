@@ -120,9 +120,8 @@ def picture(data):
 
 
 def test_the_pictures_are_read_before_they_are_damaged():
-    shapes = [(None if i is None else i.shape, m is not None)
-              for i, m in map(picture, PICTURES)]
-    assert shapes == [((5, 4, 3), False), ((5, 4, 3), True), (None, True),
+    shapes = [(i.shape, m is not None) for i, m in map(picture, PICTURES)]
+    assert shapes == [((5, 4, 3), False), ((5, 4, 3), True), ((5, 4, 3), True),
                       ((5, 4, 3), True), ((4, 5, 3), False),
                       ((4, 5, 3), False), ((5, 4, 3), True),
                       ((5, 4, 3), False), ((4, 5, 3), False),
