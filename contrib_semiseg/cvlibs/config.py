@@ -25,7 +25,7 @@ FLAG_KEYS = {
         "is_slide", "crop_size", "stride", "aug_eval", "scales",
         "flip_horizontal", "flip_vertical")},
 }
-_MOST_FILES = 100  # of one configuration
+_MOST_FILES = 50  # of one configuration
 _MOST_KEYS, _LONGEST_KEY = 50, 1000  # parts and characters of a dotted key
 # Stating one of a pair replaces an inherited other.
 _EXCLUSIVE = {"iters": "epochs", "epochs": "iters"}

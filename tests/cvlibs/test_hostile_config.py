@@ -50,7 +50,7 @@ def load(tmp_path, text, opts=None):
     ('a: "\\ud800"', "line 1: a text holds a character"),
     ("1: a", "line 1: a key must be a text"),
     ("? ", "line 1: a key must be a text"),
-    ("_base_: [" + "c.yml, " * 101 + "]", "more than 100 files"),
+    ("_base_: [" + "c.yml, " * 51 + "]", "more than 50 files"),
 ])
 def test_files(tmp_path, text, said):
     with pytest.raises(ConfigError) as caught:
@@ -88,9 +88,9 @@ def test_bases_that_multiply_are_read_once(tmp_path):
 
 
 def test_a_long_chain_of_bases(tmp_path):
-    for i in range(110):
+    for i in range(60):
         (tmp_path / f"{i}.yml").write_text(f"_base_: {i + 1}.yml\n")
-    with pytest.raises(ConfigError, match="more than 100 files"):
+    with pytest.raises(ConfigError, match="more than 50 files"):
         load(tmp_path, "_base_: 0.yml\n")
 
 

@@ -15,7 +15,8 @@ from contrib_semiseg.cvlibs.errors import UserError
 
 _BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONGER = 20  # times as many examples with -m slow
-_SECONDS = 20  # of one example; all take milliseconds
+_SECONDS = 20  # of computing in one example; all take milliseconds
+_WAIT = 4  # times as long may it wait for others' computing
 
 
 class Late(BaseException):
@@ -24,7 +25,9 @@ class Late(BaseException):
 
 @contextlib.contextmanager
 def in_time(seconds=_SECONDS):
-    """Fail, if a with block takes longer; end the process, if it cannot.
+    """Fail, if a with block computes longer, or waits for ever.
+
+    End the process, if the block cannot be left.
 
     Python's handler of a signal waits while a hash or a text is made.
     """
@@ -32,15 +35,19 @@ def in_time(seconds=_SECONDS):
     def late(*_):
         raise Late(f"more than {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    faulthandler.dump_traceback_later(2 * seconds, exit=True)
+    before = [(kind, signal.signal(kind, late))
+              for kind in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(_WAIT * seconds)
+    faulthandler.dump_traceback_later(2 * _WAIT * seconds, exit=True)
     try:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for kind, handler in before:
+            signal.signal(kind, handler)
 
 
 def outcome(read, *named):
