@@ -60,6 +60,7 @@ TOP = {
     "amp_level": OneOf("O1", "O2"),
     "device": Device(),
     "accumulate_steps": _COUNT,
+    "skip_nonfinite": Range(0, integer=True),
     "image_interval": Range(0, integer=True),
     "cache_dir": Text(optional=True),
 }

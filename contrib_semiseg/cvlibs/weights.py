@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
+from contrib_semiseg.cvlibs import digests
 from contrib_semiseg.cvlibs.errors import CheckpointError
 from contrib_semiseg.cvlibs.pretrained import locate
 from contrib_semiseg.cvlibs.torch_file import load_torch
@@ -92,11 +93,16 @@ def load_state(path):
         dict of str to np.ndarray.
 
     Raises:
-        CheckpointError: missing, damaged, or no dict of arrays.
+        CheckpointError: missing, damaged (also where a SHA256SUMS beside
+            it has another digest), or no dict of arrays.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise CheckpointError(f"{path}: no such file")
+    text = digests.damage(path)
+    if text:
+        raise CheckpointError(f"{os.path.dirname(path)}: {text}; if you "
+                              f"changed it, remove {digests.SUMS}")
     suffix = Path(path).suffix.lower()
     if suffix == ".safetensors":
         return _load_safetensors(path)

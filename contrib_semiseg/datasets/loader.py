@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training batches: several streams, step by step, from one loader."""
 
+import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -15,10 +17,15 @@ import paddle
 
 from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.datasets.sampling import SOURCE, item_rng
+from contrib_semiseg.datasets.shared_memory import Claim, sweep
 
 _ERROR = "_error"
 _PR_SET_PDEATHSIG = 1
 _PLENTY = 4 << 30  # bytes of shared memory that need no closer look
+_LOOK_SECONDS = 1.0  # between two looks at the workers
+# What may have ended a worker, by its signal.
+_CAUSES = {signal.SIGKILL: "most often the machine ran out of memory",
+           signal.SIGBUS: "most often /dev/shm is full"}
 
 
 class _Items(paddle.io.Dataset):
@@ -98,10 +105,67 @@ def _init_worker(_):
     if os.name == "posix" and hasattr(os, "uname") and \
             os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Ctrl-C is the parent's to answer; it then ends its workers.
+    # These are the parent's to answer, also where a launcher or a scheduler
+    # sends them to all processes; it then ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(0)
+
+
+def _lost(workers):
+    """One line about the workers that ended by themselves."""
+    codes = [w.exitcode for w in workers if w.exitcode not in (None, 0)]
+    reason = ""
+    if codes and codes[0] > 0:
+        reason = f" (status {codes[0]})"
+    elif codes:
+        number = signal.Signals(-codes[0])
+        cause = f", {_CAUSES[number]}" if number in _CAUSES else ""
+        reason = f" ({number.name}{cause})"
+    return (f"a loader worker ended unexpectedly{reason}; try a smaller "
+            "--num_workers, or 0")
+
+
+class _Workers:
+    """Paddle's iterator over batches, watched and ended for certain.
+
+    Paddle looks for lost workers when no batch comes for 5 s, and never when
+    one dies in the middle of sending; a thread looks at them instead.
+    """
+
+    def __init__(self, iterator, claim):
+        self.iterator, self.claim = iterator, claim
+        self.ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+        atexit.register(self.close)
+
+    def _watch(self):
+        while not self.ended.wait(_LOOK_SECONDS):
+            if any(w.exitcode not in (None, 0)
+                   for w in self.iterator._workers):
+                # Ends the wait of the main thread, with an error.
+                self.iterator._exit_thread_unexpectedly()
+                return
+
+    def __next__(self):
+        try:
+            return next(self.iterator)
+        # Paddle reports a lost worker in any of these, without cause.
+        except (SystemError, RuntimeError, ValueError,
+                StopIteration) as error:
+            raise UserError(_lost(self.iterator._workers)) from error
+
+    def close(self):
+        """End the workers, also those that do not answer."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        atexit.unregister(self.close)
+        self.iterator._try_shutdown_all(1)
+        for worker in self.iterator._workers:
+            with contextlib.suppress(ValueError):  # it is closed
+                worker.kill()
+        self.claim.release()
 
 
 class TrainLoader:
@@ -161,21 +225,12 @@ class TrainLoader:
                 for stream, arrays in batch.items()}
 
     def _from_workers(self):
-        iterator = self._start_workers()
+        workers = self._start_workers()
         try:
             for _ in range(len(self.keys)):
-                try:
-                    batch = next(iterator)
-                # Paddle reports a lost worker in any of these, without cause.
-                except (SystemError, RuntimeError, ValueError,
-                        StopIteration) as error:
-                    raise UserError(
-                        "a loader worker ended unexpectedly (killed, or out "
-                        "of memory?); try a smaller --num_workers, or 0"
-                    ) from error
-                yield batch
+                yield next(workers)
         finally:
-            iterator._try_shutdown_all(1)
+            workers.close()
 
     def _fits_shared_memory(self):
         """Whether /dev/shm has room for the batches under way."""
@@ -202,8 +257,11 @@ class TrainLoader:
         state = np.random.get_state()
         main = threading.current_thread() is threading.main_thread()
         handler = signal.getsignal(signal.SIGCHLD) if main else None
+        sweep()
+        claim = Claim()
         iterator = iter(loader)
+        claim.name([w.pid for w in iterator._workers])
         np.random.set_state(state)
         if main:
             signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
-        return iterator
+        return _Workers(iterator, claim)

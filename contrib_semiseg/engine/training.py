@@ -22,7 +22,8 @@ from contrib_semiseg.engine.trainer import Trainer, seed_step
 # Keys in which a resumed run may differ from the one that it goes on with.
 FREE_KEYS = {"cache_dir", "device", "do_eval", "image_interval",
              "keep_checkpoint_max", "log_iters", "num_workers", "save_dir",
-             "save_interval", "test_config", "use_vdl", "val_dataset"}
+             "save_interval", "skip_nonfinite", "test_config", "use_vdl",
+             "val_dataset"}
 
 
 @dataclasses.dataclass
@@ -48,6 +49,9 @@ class RunOptions:
         seed (int): of every random draw.
         precision (str), amp_level (str): mixed precision, on a GPU.
         accumulate_steps (int): batches of one update.
+        skip_nonfinite (int): updates that may be left out because a loss or
+            a gradient is not finite, before the run ends; 0: the first one
+            ends it.
     """
 
     batch_size: int
@@ -67,6 +71,7 @@ class RunOptions:
     precision: str = "fp32"
     amp_level: str = "O1"
     accumulate_steps: int = 1
+    skip_nonfinite: int = 0
 
     @classmethod
     def of(cls, config):
@@ -157,6 +162,16 @@ def check_save_dir(save_dir, resumed):
             "go on with --resume_model auto, or choose another --save_dir")
 
 
+def check_agreed(resumed):
+    """Refuse to go on where the processes found different checkpoints."""
+    names = distributed.gather_lists([str(resumed and resumed.name)])
+    if len(set(names)) > 1:
+        raise CheckpointError(
+            f"the processes would go on from different checkpoints "
+            f"({', '.join(names)}); save_dir has to be one folder that all "
+            "machines share")
+
+
 def compare(old, new, path):
     """Say in which keys a resumed run differs from its checkpoint."""
     changed = [k for k in sorted(set(old) | set(new))
@@ -183,6 +198,7 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
     resumed = checkpoint.find(resume, run.save_dir)
     check_save_dir(run.save_dir, resumed)
     distributed.start()
+    check_agreed(resumed)
     builder = Builder(config)
     seed_step(run.seed, 0)
     method = distributed.synchronize_norms(builder.method())
@@ -199,12 +215,14 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
         method=method, optimizer=optimizer, schedule=schedule,
         total_steps=total, iters_per_epoch=max(1, epoch), seed=run.seed,
         accumulate_steps=run.accumulate_steps, precision=run.precision,
-        amp_level=run.amp_level, hooks=[*extra_hooks, *all_hooks])
+        amp_level=run.amp_level, skip_nonfinite=run.skip_nonfinite,
+        hooks=[*extra_hooks, *all_hooks])
     start = 0
     if resumed is not None:
         head = checkpoint.load(resumed, method=method, optimizer=optimizer,
                                scaler=trainer.scaler)
         start, saver.best = head["step"], head["best"]
+        trainer.guard.skipped = head.get("skipped", 0)
         compare(head["config"], config.tree, resumed)
         for line in (f"{resumed}: iteration {start} of {total}",
                      *head["notes"]):
