@@ -257,14 +257,21 @@ def _newest(save_dir):
     return None
 
 
-def _read(file):
-    """A training file: (its meta values, name -> array)."""
+def _read(file, arrays=True):
+    """A training file: (its meta values, name -> array if they are wanted).
+    """
     try:
         with safe_open(str(file), "np") as f:
             head = json.loads(f.metadata()["training"])
-            return head, {key: f.get_tensor(key) for key in f.keys()}
+            return head, {key: f.get_tensor(key) for key in f.keys()
+                          if arrays}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
         raise CheckpointError(f"{file} is damaged: {e}") from e
+
+
+def read_head(path):
+    """The meta values (dict) of a checkpoint."""
+    return _read(Path(path) / TRAINING, arrays=False)[0]
 
 
 def load(path, *, method, optimizer, scaler=None):

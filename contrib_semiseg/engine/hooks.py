@@ -191,7 +191,7 @@ class CheckpointHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
-        self._settle(trainer, done)
+        check_state(trainer.method, done)
         if self.evaluate:
             self._evaluate(trainer, done)
         self._save(trainer, done)
@@ -220,12 +220,8 @@ class CheckpointHook(Hook):
                     self.writer.add_scalar(f"eval/IoU_{name}", value, done)
 
     def after_stop(self, trainer, step):
-        self._settle(trainer, step.it + 1)
+        check_state(trainer.method, step.it + 1)
         self._save(trainer, step.it + 1)
-
-    def _settle(self, trainer, done):
-        distributed.average_statistics(trainer.method)
-        check_state(trainer.method, done)
 
     def _save(self, trainer, done):
         if distributed.rank() == 0:
