@@ -105,6 +105,8 @@ class Trainer:
             `after_stop`.
         """
         handlers = {s: signal.signal(s, self._on_signal) for s in SIGNALS}
+        for number in SIGNALS:  # a wait for other processes goes on
+            signal.siginterrupt(number, False)
         try:
             for step in self.steps(loader, start_step):
                 number = distributed.any_flag(self._signal)
