@@ -9,6 +9,7 @@ step in which some parameter is unused.
 
 import contextlib
 import os
+import signal
 import time
 import traceback
 
@@ -262,6 +263,12 @@ def _last_words():
     return None
 
 
+def _on_terminate(number, frame):
+    """Answer the launcher, which ends the others when one process fails."""
+    words = heard()
+    raise LostProcess(words) if words else SystemExit(128 + number)
+
+
 @contextlib.contextmanager
 def one_for_all(*together):
     """Inside, an error of one process ends all, with its own words.
@@ -272,13 +279,18 @@ def one_for_all(*together):
     Args:
         together: errors that all processes raise by themselves.
     """
+    if world() == 1 or not dist.is_initialized():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _on_terminate)
+    signal.siginterrupt(signal.SIGTERM, False)
     try:
         yield
     except (LostProcess, *together):
         raise
     except Exception as error:
-        if world() == 1 or not dist.is_initialized():
-            raise
+        # The end is near, and the launcher need not hasten it.
+        before = signal.SIG_IGN
         if not isinstance(error, UserError) and _cannot_talk(error):
             raise LostProcess(_last_words() or (
                 "another process ended; its workerlog.N, in the launcher's "
@@ -290,3 +302,5 @@ def one_for_all(*together):
         with contextlib.suppress(RuntimeError, OSError, ValueError):
             tell(words)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
