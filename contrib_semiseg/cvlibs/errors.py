@@ -6,7 +6,13 @@ import difflib
 
 
 class UserError(Exception):
-    """Base of all errors that a command line prints as one line."""
+    """Base of all errors that a command line prints as one line.
+
+    Attributes:
+        status (int): the exit status that goes with it.
+    """
+
+    status = 2
 
 
 class ConfigError(UserError):

@@ -23,7 +23,7 @@ from contrib_semiseg.cvlibs.errors import UserError
 BUCKET = 8 << 20
 _PREFIX = "contrib_semiseg/"  # of our keys in the processes' common store
 _PAUSES = (0.001, 0.1)  # seconds between two looks there, first and longest
-_LISTEN_SECONDS = 2.0  # for the words of a process that cannot be reached
+_LISTEN_SECONDS = 0.5  # for the words of a process that cannot be reached
 _TALK = f"{os.sep}paddle{os.sep}distributed{os.sep}"
 
 
@@ -215,32 +215,43 @@ def _wait_for(key, number):
     pause = _PAUSES[0]
     arrived = _count(key, 1)
     while arrived < number:
-        words = heard()
-        if words:
-            raise LostProcess(words)
+        error = heard()
+        if error:
+            raise error
         time.sleep(pause)
         pause = min(2 * pause, _PAUSES[1])
         arrived = _count(key)
 
 
 class LostProcess(UserError):
-    """Another process ended; the message is its own, if it left one."""
+    """Another process ended; the message is its own, if it left one.
+
+    Args:
+        words (str): the message.
+        status (int): exit status of that process; 1, of a bug or a kill, is
+            not the user's to mend, and the run may go on.
+    """
+
+    def __init__(self, words, status=1):
+        super().__init__(words)
+        self.status = status
 
 
-def tell(words):
+def tell(words, status):
     """Leave an error for the other processes; the first one counts."""
     if _count("telling", 1) == 1:
         store = paddle.base.core.create_or_get_global_tcp_store()
-        store.set(f"{_PREFIX}words", f"process {rank()}: {words}")
+        store.set(f"{_PREFIX}words", f"{status} process {rank()}: {words}")
         _count("told", 1)
 
 
 def heard():
-    """The error that a process told, or None."""
+    """The error that a process told, as LostProcess, or None."""
     if not _count("told"):
         return None
     store = paddle.base.core.create_or_get_global_tcp_store()
-    return store.get(f"{_PREFIX}words").decode()
+    status, words = store.get(f"{_PREFIX}words").decode().split(" ", 1)
+    return LostProcess(words, int(status))
 
 
 def _cannot_talk(error):
@@ -251,22 +262,24 @@ def _cannot_talk(error):
 
 
 def _last_words():
-    """What the process that cannot be reached told, or None."""
+    """LostProcess of the process that cannot be reached."""
     end = time.monotonic() + _LISTEN_SECONDS
     # The store is gone if process 0 is.
     with contextlib.suppress(RuntimeError, OSError, ValueError):
         while time.monotonic() < end:
-            words = heard()
-            if words:
-                return words
+            error = heard()
+            if error:
+                return error
             time.sleep(_PAUSES[1])
-    return None
+    return LostProcess(
+        "another process ended; its workerlog.N, in the launcher's log_dir, "
+        "says why, unless it was killed or ran out of memory; go on with "
+        "--resume_model auto")
 
 
 def _on_terminate(number, frame):
     """Answer the launcher, which ends the others when one process fails."""
-    words = heard()
-    raise LostProcess(words) if words else SystemExit(128 + number)
+    raise heard() or SystemExit(128 + number)
 
 
 @contextlib.contextmanager
@@ -291,16 +304,15 @@ def one_for_all(*together):
     except Exception as error:
         # The end is near, and the launcher need not hasten it.
         before = signal.SIG_IGN
+        signal.signal(signal.SIGTERM, before)
         if not isinstance(error, UserError) and _cannot_talk(error):
-            raise LostProcess(_last_words() or (
-                "another process ended; its workerlog.N, in the launcher's "
-                "log_dir, says why, unless it was killed or ran out of "
-                "memory; go on with --resume_model auto")) from error
-        words = (str(error) if isinstance(error, UserError) else
-                 f"{type(error).__name__}: {error} (traceback in its "
-                 f"workerlog.{rank()})")
+            raise _last_words() from error
         with contextlib.suppress(RuntimeError, OSError, ValueError):
-            tell(words)
+            if isinstance(error, UserError):
+                tell(str(error), error.status)
+            else:
+                tell(f"{type(error).__name__}: {error} (traceback in its "
+                     f"workerlog.{rank()})", 1)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
