@@ -40,6 +40,25 @@ def test_a_wait_outlives_the_limit_of_gloo(tmp_path):
     assert all(log.count("passed") == 4 for log in logs)
 
 
+@pytest.mark.slow
+def test_two_launchers_are_two_machines(tmp_path):
+    config = tiny.config(tmp_path, iters=3, save_interval=3)
+    status, _, err = tiny.run("train.py", "--config", config, "--iters", 1)
+    assert status == 0, err  # writes the scenes
+    port = tiny.free_port()
+    machines = [tiny.start(
+        "-m", "paddle.distributed.launch", "--master", f"127.0.0.1:{port}",
+        "--nnodes", 2, "--rank", rank, "--nproc_per_node", 1, "--log_dir",
+        tmp_path / f"log{rank}", "train.py", "--config", config, "--do_eval",
+        "--save_dir", tmp_path / "two", PYTHONPATH=str(tiny.ROOT))
+        for rank in range(2)]
+    ends = [machine.communicate(timeout=120) for machine in machines]
+    assert [m.returncode for m in machines] == [0, 0], ends
+    assert "iter: 3/3" in ends[0][0] and "x 2" in ends[0][0]
+    assert [p.name for p in checkpoint.checkpoints(tmp_path / "two")] == [
+        "iter_3"]
+
+
 def test_an_error_of_one_process_ends_both_with_its_words(tmp_path):
     process = tiny.start_launcher(tmp_path / "log",
                                   "tests/support/failing_ranks.py")

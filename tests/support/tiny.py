@@ -69,6 +69,13 @@ def run(script, *arguments, **environment):
     return process.returncode, out, err
 
 
+def free_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def start_launcher(logs, *command, **options):
     """Start a script in two processes of one group; returns the Popen.
 
@@ -77,9 +84,7 @@ def start_launcher(logs, *command, **options):
         command: script and arguments.
         options: see `start`.
     """
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     return start(
         "-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--master",
         f"127.0.0.1:{port}", "--log_dir", logs, *command,
