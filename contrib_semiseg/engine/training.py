@@ -239,7 +239,8 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
         datasets=datasets, streams=streams, seed=run.seed,
         start_step=start * run.accumulate_steps,
         total_steps=total * run.accumulate_steps,
-        num_workers=run.num_workers, requires=method.requires)
+        num_workers=run.num_workers, requires=method.requires,
+        finite=not run.skip_nonfinite)
     trainer.fit(loader, start)
     return saver.scores or {}
 
