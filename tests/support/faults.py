@@ -54,6 +54,12 @@ class Row:
     seconds: float
     same: bool
 
+    def __str__(self):
+        """A line of the table."""
+        return (f"| {self.fault} | status {self.status}; {self.happened} | "
+                f"{self.lost} iterations | {self.seconds:.1f} |" +
+                ("" if self.same else " **other weights**"))
+
 
 def arrays(folder):
     """All bytes of a checkpoint but the paths in its meta values."""
@@ -359,10 +365,7 @@ def main():
             (Path(folder) / name).mkdir()
             scene = Scene(Path(folder) / name, server, two=name == "two")
             for fault in faults:
-                row = fault(scene, scene.folder / fault.__name__)
-                print(f"| {row.fault} | status {row.status}; {row.happened} "
-                      f"| {row.lost} iterations | {row.seconds:.1f} |" +
-                      ("" if row.same else " **other weights**"), flush=True)
+                print(fault(scene, scene.folder / fault.__name__), flush=True)
 
 
 if __name__ == "__main__":
