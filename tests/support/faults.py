@@ -282,15 +282,21 @@ def vanished_data(scene, run):
 
 def nan_input(scene, run):
     """A black image, which `Standardize` divides by its deviation of 0."""
-    return _image(scene, run, "an image turns into NaN", lambda path:
-                  Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(path))
+    return _image(scene, run, "an image turns into NaN", blacken)
+
+
+def blacken(path):
+    """Replace an image, in one go, by a black one of its size."""
+    new = path.with_suffix(".new")
+    Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(new, "png")
+    new.replace(path)
 
 
 def nan_skipped(scene, run):
     """The same image from the start, passed over, and a kill besides."""
     image = scene.data / "imgs" / "3.png"
     kept = image.read_bytes()
-    Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(image)
+    blacken(image)
     option = "--opts", f"skip_nonfinite={ITERS}"
     usual = scene.expected
     scene.expected = scene.result(run.with_name("skipping"), *option)
