@@ -42,7 +42,7 @@ def scalars(terms):
 
 
 class StopOnNonFinite(Hook):
-    """End the run where a term is NaN or infinite.
+    """End the run where a term or the method's state is not finite.
 
     Args:
         every (int): steps between checks; each copies the terms to the host.
@@ -60,6 +60,7 @@ class StopOnNonFinite(Hook):
             raise NonFinite(
                 f"iteration {step.it + 1}: {', '.join(bad)} not finite; all "
                 f"terms: {values}; try a lower learning rate or a warm-up")
+        check_state(trainer.method, step.it + 1)
 
 
 def _means(rows):

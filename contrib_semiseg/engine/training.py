@@ -258,7 +258,8 @@ def _train(config, resume, datasets, extra_hooks):
     loader = TrainLoader(
         datasets=datasets, streams=streams, seed=run.seed,
         start_step=progress.batch(start), total_steps=progress.batch(total),
-        num_workers=run.num_workers, requires=method.requires)
+        num_workers=run.num_workers, requires=method.requires,
+        finite=not run.skip_nonfinite)
     trainer.fit(loader, start)
     return saver.scores or {}
 

@@ -54,6 +54,12 @@ class Row:
     seconds: float
     same: bool
 
+    def __str__(self):
+        """A line of the table."""
+        return (f"| {self.fault} | status {self.status}; {self.happened} | "
+                f"{self.lost} iterations | {self.seconds:.1f} |" +
+                ("" if self.same else " **other weights**"))
+
 
 def arrays(folder):
     """All bytes of a checkpoint but the paths in its meta values."""
@@ -276,15 +282,21 @@ def vanished_data(scene, run):
 
 def nan_input(scene, run):
     """A black image, which `Standardize` divides by its deviation of 0."""
-    return _image(scene, run, "an image turns into NaN", lambda path:
-                  Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(path))
+    return _image(scene, run, "an image turns into NaN", blacken)
+
+
+def blacken(path):
+    """Replace an image, in one go, by a black one of its size."""
+    new = path.with_suffix(".new")
+    Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(new, "png")
+    new.replace(path)
 
 
 def nan_skipped(scene, run):
     """The same image from the start, passed over, and a kill besides."""
     image = scene.data / "imgs" / "3.png"
     kept = image.read_bytes()
-    Image.fromarray(np.zeros((36, 40, 3), np.uint8)).save(image)
+    blacken(image)
     option = "--opts", f"skip_nonfinite={ITERS}"
     usual = scene.expected
     scene.expected = scene.result(run.with_name("skipping"), *option)
@@ -359,10 +371,7 @@ def main():
             (Path(folder) / name).mkdir()
             scene = Scene(Path(folder) / name, server, two=name == "two")
             for fault in faults:
-                row = fault(scene, scene.folder / fault.__name__)
-                print(f"| {row.fault} | status {row.status}; {row.happened} "
-                      f"| {row.lost} iterations | {row.seconds:.1f} |" +
-                      ("" if row.same else " **other weights**"), flush=True)
+                print(fault(scene, scene.folder / fault.__name__), flush=True)
 
 
 if __name__ == "__main__":
