@@ -69,14 +69,15 @@ def _disk_line(error):
 def run(main):
     """Run a command and leave with its exit status.
 
-    0 or what `main` returns; 2 and one line for a UserError or a disk that
-    is full or not writable; 130 for Ctrl-C. Other errors are bugs and keep
-    their traceback.
+    0 or what `main` returns; 2 and one line for a UserError (or the status
+    that it has) or a disk that is full or not writable; 130 for Ctrl-C.
+    Other errors are bugs and keep their traceback.
     """
+    status = 2
     try:
         sys.exit(main() or 0)
     except UserError as error:
-        line = str(error)
+        line, status = str(error), error.status
     except OSError as error:
         line = _disk_line(error)
         if line is None:
@@ -88,7 +89,7 @@ def run(main):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     print(f"error: {one_line(line)}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def select_device(name=None):

@@ -20,7 +20,12 @@ class UserError(Exception):
     """Base of all errors that a command line prints as one line.
 
     A message may quote what stands in a file: see `one_line`.
+
+    Attributes:
+        status (int): the exit status that goes with it.
     """
+
+    status = 2
 
     def __init__(self, message=""):
         super().__init__(one_line(message))

@@ -31,9 +31,10 @@ _CAUSES = {signal.SIGKILL: "most often the machine ran out of memory",
 class _Items(paddle.io.Dataset):
     """Items by ItemKey; a DataError becomes an item that carries its text."""
 
-    def __init__(self, datasets, seed, views):
+    def __init__(self, datasets, seed, views, finite):
         super().__init__()
         self.datasets, self.seed, self.views = datasets, seed, views
+        self.finite = finite
 
     def __getitem__(self, key):
         rng = item_rng(self.seed, key.stream, key.epoch, key.position)
@@ -41,12 +42,22 @@ class _Items(paddle.io.Dataset):
             item = self.datasets[key.stream].item(
                 key.index, rng, masks=key.stream != SOURCE,
                 views=self.views[key.stream])
+            if self.finite:
+                self._check(item, key)
         except UserError as error:
             item = {_ERROR: str(error)}
         except Exception as error:
             path = self.datasets[key.stream].image_path(key.index)
             item = {_ERROR: f"{path}: {type(error).__name__}: {error}"}
         return key.stream, item
+
+    def _check(self, item, key):
+        for name, value in item.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                path = self.datasets[key.stream].image_path(key.index)
+                raise DataError(
+                    f"{path}: the transforms of the {key.stream} stream turn "
+                    f"it into values of '{name}' that are not finite")
 
     def __len__(self):
         return sum(len(d) for d in self.datasets.values())
@@ -182,6 +193,7 @@ class TrainLoader:
         num_workers (int): processes that prepare batches; 0: this one.
         requires (sequence of str, optional): batch keys as a method names
             them; views that it does not name are not made. None: all are.
+        finite (bool): refuse items with NaN or infinite values.
 
     Attributes:
         wait_seconds (float): time spent waiting for batches so far.
@@ -190,12 +202,13 @@ class TrainLoader:
     """
 
     def __init__(self, *, datasets, streams, seed, start_step, total_steps,
-                 num_workers, requires=None):
+                 num_workers, requires=None, finite=True):
         pairs = [key.split(".", 1) for key in requires or ()]
         views = {name: None if requires is None else
                  [key for stream, key in pairs if stream == name]
                  for name in streams}
-        self.items = _Items({k: datasets[k] for k in streams}, seed, views)
+        self.items = _Items({k: datasets[k] for k in streams}, seed, views,
+                            finite)
         self.keys = _StepKeys(dict(streams), start_step, total_steps)
         self.num_workers = num_workers
         self.wait_seconds = 0.0

@@ -257,20 +257,26 @@ def _newest(save_dir):
     return None
 
 
-def _read(file):
-    """A training file: (its meta values, name -> array)."""
+def _read(file, arrays=True):
+    """A training file: (its meta values, name -> array if they are wanted).
+    """
     try:
         with safe_open(str(file), "np") as f:
             head = json.loads(f.metadata()["training"])
-            arrays = {key: f.get_tensor(key) for key in f.keys()}
-        if type(head["step"]) is not int or any(
-                not re.match(r"method/|optimizer/.*\|", key)
-                for key in arrays):
-            raise ValueError("these are not the entries of a checkpoint")
-        return head, arrays
+            found = list(f.keys())
+            if type(head["step"]) is not int or any(
+                    not re.match(r"method/|optimizer/.*\|", key)
+                    for key in found):
+                raise ValueError("these are not the entries of a checkpoint")
+            return head, {key: f.get_tensor(key) for key in found if arrays}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError,
             RecursionError) as e:
         raise CheckpointError(f"{file} is damaged: {e}") from e
+
+
+def read_head(path):
+    """The meta values (dict) of a checkpoint."""
+    return _read(Path(path) / TRAINING, arrays=False)[0]
 
 
 def load(path, *, method, optimizer, scaler=None):

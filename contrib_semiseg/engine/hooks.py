@@ -42,7 +42,7 @@ def scalars(terms):
 
 
 class StopOnNonFinite(Hook):
-    """End the run where a term is NaN or infinite.
+    """End the run where a term or the method's state is not finite.
 
     Args:
         every (int): steps between checks; each copies the terms to the host.
@@ -60,6 +60,7 @@ class StopOnNonFinite(Hook):
             raise NonFinite(
                 f"iteration {step.it + 1}: {', '.join(bad)} not finite; all "
                 f"terms: {values}; try a lower learning rate or a warm-up")
+        check_state(trainer.method, step.it + 1)
 
 
 def _means(rows):
@@ -191,7 +192,7 @@ class CheckpointHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
-        self._settle(trainer, done)
+        check_state(trainer.method, done)
         if self.evaluate:
             self._evaluate(trainer, done)
         self._save(trainer, done)
@@ -220,12 +221,8 @@ class CheckpointHook(Hook):
                     self.writer.add_scalar(f"eval/IoU_{name}", value, done)
 
     def after_stop(self, trainer, step):
-        self._settle(trainer, step.it + 1)
+        check_state(trainer.method, step.it + 1)
         self._save(trainer, step.it + 1)
-
-    def _settle(self, trainer, done):
-        distributed.average_statistics(trainer.method)
-        check_state(trainer.method, done)
 
     def _save(self, trainer, done):
         if distributed.rank() == 0:

@@ -15,27 +15,46 @@ class NonFinite(UserError):
     """A loss, a gradient or a weight is NaN or infinite."""
 
 
-def check_state(method, done):
-    """Refuse to keep weights from which no run can go on.
+@paddle.no_grad()
+def first_wrong(method, only=None):
+    """Name of the first part of a method's state that is not finite, or None.
+
+    Parameters, running statistics among them, have to be finite and buffers
+    (memories) free of NaN.
 
     Args:
-        method (Method): its parameters, running statistics among them, must
-            be finite, and its buffers (memories) free of NaN.
-        done (int): finished iterations, for the message.
-
-    Raises: NonFinite naming the first of them.
+        method (Method): to look at.
+        only (collection of str, optional): of these names alone.
     """
-    parameters = dict(method.named_parameters())
+    parameters = {name for name, _ in method.named_parameters()}
     for name, value in method.state_dict().items():
-        if not value.is_floating_point():
+        if not value.is_floating_point() or not (only is None or
+                                                 name in only):
             continue
         wrong = (~paddle.isfinite(value) if name in parameters else
                  paddle.isnan(value))
         if bool(wrong.any()):
-            raise NonFinite(
-                f"iteration {done}: {name} is not finite, so no checkpoint "
-                "is written; an earlier loss or gradient was not: try a lower "
-                "learning rate, or skip_nonfinite")
+            return name
+    return None
+
+
+def check_state(method, done):
+    """Refuse weights from which no run can go on, see `first_wrong`.
+
+    A loss does not always tell: ReLU of Paddle turns NaN into 0 on a CPU.
+
+    Args:
+        method (Method): to look at.
+        done (int): finished iterations, for the message.
+
+    Raises: NonFinite.
+    """
+    name = first_wrong(method)
+    if name is not None:
+        raise NonFinite(
+            f"iteration {done}: {name} is not finite, and not kept in a "
+            "checkpoint; an earlier input or gradient was not: try a lower "
+            "learning rate or a warm-up, or skip_nonfinite")
 
 
 class Guard:
@@ -43,8 +62,8 @@ class Guard:
 
     Such an update leaves no trace: the weights, the optimizer and `after_step`
     do not move, and what the forward pass changed (running statistics,
-    memories) is put back. It costs a copy of these and two values read by the
-    host in every step, so that it is an option.
+    memories) is put back. It costs a copy of these and a look at them and at
+    the gradients in every step, so that it is an option.
 
     Args:
         method (Method): whose state is guarded.
@@ -89,6 +108,9 @@ class Guard:
             return False
         if not self._bad and not _finite_gradients(parameters):
             self._bad.append("a gradient")
+        if not self._bad:
+            changed = first_wrong(self.method, self._kept)
+            self._bad += [changed] if changed else []
         if not distributed.any_flag(int(bool(self._bad))):
             return False
         self._restore()

@@ -168,6 +168,7 @@ class Trainer:
             self.optimizer.step()
         self.optimizer.clear_grad()
         self.method.after_step(step)
+        distributed.average_statistics(self.method)
         return terms
 
     def _next(self, batches):

@@ -6,6 +6,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle.autograd import PyLayer
 
+from contrib_semiseg.losses.chunks import in_chunks
+
 _CHUNK = 256  # anchors that are compared with the bank at once
 _EPS = 1e-8  # least length of a feature
 
@@ -56,13 +58,9 @@ class _BankContrast(PyLayer):
 
     @staticmethod
     def forward(ctx, anchor, label, bank, temperature):
-        parts = []
-        with paddle.amp.auto_cast(enable=False):
-            for start in range(0, len(anchor), _CHUNK):
-                some = slice(start, start + _CHUNK)
-                parts.append(_value_and_gradient(anchor[some], label[some],
-                                                 bank, temperature))
-        value, gradient = (paddle.concat(part) for part in zip(*parts))
+        value, gradient = in_chunks(
+            lambda *rows: _value_and_gradient(*rows, bank, temperature),
+            _CHUNK, anchor, label)
         ctx.save_for_backward(gradient)
         return value
 

@@ -5,6 +5,8 @@
 import paddle
 from paddle.autograd import PyLayer
 
+from contrib_semiseg.losses.chunks import in_chunks
+
 # Rows of the memory that are compared at once. In "release" numerics the
 # largest similarity is that of the first such block.
 BLOCK = 8000
@@ -76,14 +78,10 @@ class _Contrast(PyLayer):
     @staticmethod
     def forward(ctx, anchor, positive, label, bank, bank_label, temperature,
                 numerics):
-        parts = []
-        with paddle.amp.auto_cast(enable=False):
-            for start in range(0, len(anchor), _CHUNK):
-                some = slice(start, start + _CHUNK)
-                parts.append(_value_and_gradient(
-                    anchor[some], positive[some], label[some], bank,
-                    bank_label, temperature, numerics))
-        value, gradient = (paddle.concat(part) for part in zip(*parts))
+        value, gradient = in_chunks(
+            lambda *rows: _value_and_gradient(*rows, bank, bank_label,
+                                              temperature, numerics),
+            _CHUNK, anchor, positive, label)
         ctx.save_for_backward(gradient)
         return value
 

@@ -5,20 +5,10 @@
 import signal
 
 import pytest
-from safetensors import safe_open
 
 from contrib_semiseg.engine import checkpoint
 from tests.support import tiny
-
-
-def final_bytes(run):
-    """The last network's file, and every tensor of the training state."""
-    folder = checkpoint.checkpoints(run)[-1]
-    assert folder.name == "iter_8"
-    with safe_open(str(folder / checkpoint.TRAINING), "np") as f:
-        state = {key: f.get_tensor(key).tobytes() for key in f.keys()}
-    return {**state,
-            checkpoint.MODEL: (folder / checkpoint.MODEL).read_bytes()}
+from tests.support.resumed import final_bytes
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Methods with more than their networks resume, views and teacher included."""
 
-import shutil
-
 import pytest
 import yaml
 from safetensors import safe_open
@@ -11,8 +9,8 @@ from safetensors import safe_open
 import contrib_semiseg.components  # noqa: F401
 from contrib_semiseg.cvlibs import manager
 from contrib_semiseg.engine import checkpoint
-from tests.engine.test_resume import final_bytes
 from tests.support import tiny
+from tests.support.resumed import assert_same_end
 
 NORM = {"type": "Normalize", "mean": [0.5] * 3, "std": [0.5] * 3}
 STRONG = [{"type": "ColorJitter"}, {"type": "RandomGaussianBlur"}, NORM]
@@ -80,12 +78,4 @@ def test_resumed_inside_an_epoch(tmp_path, method, model, kept):
             found = [f.get_tensor(k) for k in f.keys()
                      if k.startswith(f"method/{name}")]
             assert any(value.any() for value in found), name
-    again = tmp_path / "again"
-    shutil.copytree(tmp_path / "run" / "iter_3", again / "iter_3")
-    shutil.copy(tmp_path / "run" / "config.yml", again)
-    status, out, err = tiny.run("train.py", "--config", path, "--save_dir",
-                                again, "--resume_model", "auto")
-    assert status == 0, err
-    assert "iter: 4/8" in out and "iter: 2/8" not in out
-    assert [p.name for p in checkpoint.checkpoints(again)][-1] == "iter_8"
-    assert final_bytes(again) == final_bytes(tmp_path / "run")
+    assert_same_end(path, tmp_path / "run")

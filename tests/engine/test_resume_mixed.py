@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Methods on mixed batches resume: teachers, memories and draws included."""
 
-import shutil
-
 import pytest
 import yaml
 from safetensors import safe_open
 
 from contrib_semiseg.engine import checkpoint
 from tests.datasets.files import write_files
-from tests.engine.test_resume import final_bytes
 from tests.support import tiny
+from tests.support.resumed import assert_same_end
 
 
 def config(folder, method):
@@ -54,11 +52,4 @@ def test_resumed_inside_an_epoch(tmp_path, method):
             counts = [int(f.get_tensor(name).item()) for name in f.keys()
                       if name.endswith("appended")]
         assert len(counts) == 4 and max(counts) > 2
-    again = tmp_path / "again"
-    shutil.copytree(tmp_path / "run" / "iter_3", again / "iter_3")
-    shutil.copy(tmp_path / "run" / "config.yml", again)
-    status, out, err = tiny.run("train.py", "--config", path, "--save_dir",
-                                again, "--resume_model", "auto")
-    assert status == 0, err
-    assert "iter: 4/8" in out and "iter: 2/8" not in out
-    assert final_bytes(again) == final_bytes(tmp_path / "run")
+    assert_same_end(path, tmp_path / "run")

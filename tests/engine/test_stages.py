@@ -18,8 +18,8 @@ from contrib_semiseg.engine import checkpoint, stages
 from contrib_semiseg.engine.labeling import read_labels
 from contrib_semiseg.engine.stages import Pipeline
 from contrib_semiseg.engine.training_stage import Train, stage_seed
-from tests.engine.test_resume import final_bytes
 from tests.support import staged, tiny
+from tests.support.resumed import final_bytes
 
 STAGES = ("teacher", "reliability", "reliable_labels", "assistant",
           "unreliable_labels", "student")
