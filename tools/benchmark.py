@@ -14,12 +14,22 @@ decide it.
 
 Instead: what a step costs beside its networks, at these sides of the crops,
 without data and without running the networks on whole batches.
+
+    python tools/benchmark.py --config ... --scaling 2 [--rounds 3]
+
+Instead: how the step of one process with `batch_size` images of each stream
+compares with that of 2 processes that share them, each with one thread. Both
+run in turn, so that a machine whose speed drifts does not decide it.
 """
 
 import functools
+import json
+import os
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,9 +45,10 @@ import contrib_semiseg.components  # noqa: E402, F401
 from contrib_semiseg.cvlibs import cli  # noqa: E402
 from contrib_semiseg.cvlibs.builder import Builder  # noqa: E402
 from contrib_semiseg.cvlibs.config import Config  # noqa: E402
+from contrib_semiseg.cvlibs.errors import UserError  # noqa: E402
 from contrib_semiseg.cvlibs.schema import check_config  # noqa: E402
 from contrib_semiseg.datasets.loader import TrainLoader  # noqa: E402
-from contrib_semiseg.engine import loss_part  # noqa: E402
+from contrib_semiseg.engine import distributed, loss_part  # noqa: E402
 from contrib_semiseg.engine.hooks import LogHook  # noqa: E402
 from contrib_semiseg.engine.trainer import Trainer  # noqa: E402
 from contrib_semiseg.engine.training import (  # noqa: E402
@@ -82,7 +93,86 @@ def parse():
     parser.add_argument("--epoch", type=int, default=None,
                         help="with --loss_part: epoch of the step, from 0 "
                         "(default: half of the run)")
+    parser.add_argument("--scaling", type=int, metavar="N",
+                        help="compare N processes with one on the same total "
+                        "batch")
+    parser.add_argument("--rounds", type=int, default=3,
+                        help="with --scaling: runs of each kind, in turn "
+                        "(default: 3)")
+    parser.add_argument("--seconds_file", metavar="FILE",
+                        help="write the seconds of each step there, as JSON, "
+                        "and measure nothing else; also under the launcher")
     return vars(parser.parse_args())
+
+
+def step_seconds(trainer, batches, steps, path):
+    """Write the seconds of each step of the trainer, from process 0."""
+    seconds = []
+    for _ in range(steps):
+        waited, started = trainer.wait_seconds, time.perf_counter()
+        next(batches)
+        if paddle.is_compiled_with_cuda():
+            paddle.device.synchronize()
+        seconds.append((time.perf_counter() - started,
+                        trainer.wait_seconds - waited))
+    if distributed.rank() == 0:
+        Path(path).write_text(json.dumps(seconds))
+    distributed.fence()
+
+
+def steps_of(processes, batch, folder):
+    """[seconds, of these waiting for data] of each step of a new run."""
+    file = Path(folder) / "seconds.json"
+    own = [a for k, a in enumerate(sys.argv[1:], 1) if not any(
+        option in (a.partition("=")[0], sys.argv[k - 1])
+        for option in ("--scaling", "--rounds", "--batch_size"))]
+    command = [str(Path(__file__).resolve()), *own, "--batch_size",
+               str(batch), "--seconds_file", str(file)]
+    if processes > 1:
+        command = ["-m", "paddle.distributed.launch", "--nproc_per_node",
+                   str(processes), "--log_dir", str(Path(folder) / "log"),
+                   *command]
+    done = subprocess.run(
+        [sys.executable, *command], text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise UserError(f"{processes} processes ended with status "
+                        f"{done.returncode}: {done.stdout[-2000:]}")
+    return json.loads(file.read_text())
+
+
+def scaling(processes, batch, rounds):
+    """Print how `processes` compare with one on `batch` images a step."""
+    each, rest = divmod(batch, processes)
+    if rest or not each:
+        raise UserError(f"--scaling {processes}: batch_size = {batch}; "
+                        f"allowed: a multiple of {processes}")
+    blocks = {1: [], processes: []}
+    waits = {1: [], processes: []}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            for count, images in ((1, batch), (processes, each)):
+                rows = steps_of(count, images, folder)
+                seconds, waited = zip(*rows)
+                blocks[count].append(statistics.median(seconds))
+                waits[count].append(statistics.median(waited))
+    one, several = (statistics.median(blocks[k]) for k in (1, processes))
+    ratios = [a / b for a, b in zip(blocks[1], blocks[processes])]
+    speedup = statistics.median(ratios)
+    for count, images in ((1, batch), (processes, each)):
+        wait = statistics.median(waits[count])
+        print(f"{count} x {images} images, 1 thread each  "
+              f"{statistics.median(blocks[count]):8.4f} s a step"
+              f"   (rounds from {min(blocks[count]):.4f} to "
+              f"{max(blocks[count]):.4f}; {wait:.4f} s of it waiting for "
+              "data)")
+    print(f"images per second            {batch / one:.2f} and "
+          f"{batch / several:.2f}")
+    print(f"speed-up                     {speedup:.3f}   (rounds from "
+          f"{min(ratios):.3f} to {max(ratios):.3f})")
+    print(f"efficiency                   {100 * speedup / processes:.1f} % "
+          f"of {processes} processes")
 
 
 def loss_parts(config, sides, epoch):
@@ -130,6 +220,8 @@ def main():
     flags = parse()
     sides, epoch = flags.pop("loss_part"), flags.pop("epoch")
     steps = max(1, flags.pop("steps") // BLOCK) * BLOCK
+    processes, rounds, path = (flags.pop(name) for name in (
+        "scaling", "rounds", "seconds_file"))
     config = Config.load(flags.pop("config"), flags.pop("opts"), flags)
     check_config(config)
     cli.select_device(config.get("device"))
@@ -137,9 +229,13 @@ def main():
         loss_parts(config, sides, epoch)
         return
     run = RunOptions.of(config)
+    if processes:
+        scaling(processes, run.batch_size, rounds)
+        return
+    distributed.start()
     builder = Builder(config)
     paddle.seed(run.seed)
-    method = builder.method()
+    method = distributed.synchronize_norms(builder.method())
     datasets = make_datasets(builder, method.requires)
     streams = make_streams(datasets, run)
     schedule = builder.schedule(steps + BLOCK)
@@ -156,6 +252,9 @@ def main():
     whole, bare = Stopwatch(), Stopwatch()
     for _ in range(BLOCK):  # the first ones allocate and start the workers
         next(batches)
+    if path:
+        step_seconds(trainer, batches, steps, path)
+        return
     waited = trainer.wait_seconds
     for block in range(1, steps // BLOCK + 1):
         whole.time(lambda: next(batches))

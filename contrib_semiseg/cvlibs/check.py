@@ -52,7 +52,9 @@ class Range(Check):
         kind = numbers.Integral if self.integer else numbers.Real
         if isinstance(value, bool) or not isinstance(value, kind):
             return False
-        if not math.isfinite(value):
+        # An integer may be too large to become the float that isfinite wants.
+        if not isinstance(value, numbers.Integral) and \
+                not math.isfinite(value):
             return False
         if self.low is not None and (value < self.low or
                                      (self.exclude_low and value == self.low)):

@@ -9,7 +9,8 @@ import argparse
 import errno
 import sys
 
-from contrib_semiseg.cvlibs.errors import UserError, nearest
+from contrib_semiseg.cvlibs.config import is_index
+from contrib_semiseg.cvlibs.errors import UserError, nearest, one_line
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -68,23 +69,27 @@ def _disk_line(error):
 def run(main):
     """Run a command and leave with its exit status.
 
-    0 or what `main` returns; 2 and one line for a UserError or a disk that
-    is full or not writable; 130 for Ctrl-C. Other errors are bugs and keep
-    their traceback.
+    0 or what `main` returns; 2 and one line for a UserError (or the status
+    that it has) or a disk that is full or not writable; 130 for Ctrl-C.
+    Other errors are bugs and keep their traceback.
     """
+    status = 2
     try:
         sys.exit(main() or 0)
     except UserError as error:
-        line = " ".join(str(error).split())
+        line, status = str(error), error.status
     except OSError as error:
         line = _disk_line(error)
         if line is None:
             raise
+    except MemoryError as error:
+        line = (f"there is not enough memory ({error or 'no size given'}); "
+                "make batch_size, crop_size or the network smaller")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(2)
+    print(f"error: {one_line(line)}", file=sys.stderr)
+    sys.exit(status)
 
 
 def select_device(name=None):
@@ -100,7 +105,7 @@ def select_device(name=None):
     name = name or "auto"
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "gpu", "auto") or name.endswith(":") or \
-            (index and (kind != "gpu" or not index.isdigit())):
+            (index and (kind != "gpu" or not is_index(index))):
         raise UserError(f"--device {name} is unknown; allowed: cpu, gpu, "
                         f"gpu:N, auto{nearest(kind, ['cpu', 'gpu', 'auto'])}")
     built = paddle.is_compiled_with_cuda()

@@ -16,7 +16,7 @@ import os
 import yaml
 
 from contrib_semiseg.cvlibs import yaml_text
-from contrib_semiseg.cvlibs.errors import ConfigError, nearest
+from contrib_semiseg.cvlibs.errors import ConfigError, nearest, one_line
 
 # Flags that do not carry the name of a top-level key.
 FLAG_KEYS = {
@@ -25,6 +25,8 @@ FLAG_KEYS = {
         "is_slide", "crop_size", "stride", "aug_eval", "scales",
         "flip_horizontal", "flip_vertical")},
 }
+_MOST_FILES = 50  # of one configuration
+_MOST_KEYS, _LONGEST_KEY = 50, 1000  # parts and characters of a dotted key
 # Stating one of a pair replaces an inherited other.
 _EXCLUSIVE = {"iters": "epochs", "epochs": "iters"}
 
@@ -116,24 +118,45 @@ def _missing_file(path, said_by):
                        f"{nearest(name, names)}")
 
 
-def _read(path, said_by, chain=()):
-    """Load one file with its bases into a tree of _Leaf."""
+def is_index(key):
+    """Whether a part of a dotted key can be the place in a list."""
+    return key.isascii() and key.isdigit() and len(key) < 10
+
+
+def _read(path, said_by, chain=(), known=None):
+    """Load one file with its bases into a tree of _Leaf.
+
+    `known` {real path: tree} keeps the files that were read already.
+    """
+    known = {} if known is None else known
     real = os.path.realpath(path)
     if real in [os.path.realpath(p) for p in chain]:
         raise ConfigError(f"{said_by}: the bases form a circle: "
                           + " -> ".join([*chain, path]))
     if not os.path.isfile(path):
         raise _missing_file(path, said_by)
+    if real not in known:
+        if len(known) + len(chain) >= _MOST_FILES:
+            raise ConfigError(f"{said_by}: more than {_MOST_FILES} files")
+        known[real] = _read_new(path, chain, known)
+    return known[real]
+
+
+def _read_new(path, chain, known):
     tree = yaml_text.load_file(path)
     bases = tree.pop("_base_", None) or []
     bases = bases if isinstance(bases, list) else [bases]
+    if len(bases) > _MOST_FILES:
+        raise ConfigError(f"{path}: _base_ names more than {_MOST_FILES} "
+                          "files")
     merged = {}
     for base in bases:
         if not isinstance(base, str):
             raise ConfigError(f"{path}: _base_ = {show(base)} is not allowed; "
                               "allowed: a file name or a list of them")
         below = os.path.normpath(os.path.join(os.path.dirname(path), base))
-        node = _read(below, f"{path}: _base_ = {show(base)}", (*chain, path))
+        node = _read(below, f"{path}: _base_ = {show(base)}", (*chain, path),
+                     known)
         merged = _join_bases(merged, node, path)
     try:
         return _overlay(merged, _leaves_of(tree, path))
@@ -153,9 +176,11 @@ def _strip(node, origins, where=()):
 def _parse_option(text):
     key, equals, value = text.partition("=")
     key = key.strip()
-    if not equals or not key or "" in key.split("."):
-        raise ConfigError(f"--opts: {text!r} is not allowed; allowed: "
-                          "key=value, for example batch_size=4 or "
+    parts = key.split(".")
+    if not equals or "" in parts or len(parts) > _MOST_KEYS or \
+            len(key) > _LONGEST_KEY:
+        raise ConfigError(f"--opts: {one_line(text, 80)!r} is not allowed; "
+                          "allowed: key=value, for example batch_size=4 or "
                           "train_dataset.transforms.0.prob=0.3")
     return key, yaml_text.load_value(value, f"--opts: {key}")
 
@@ -206,7 +231,7 @@ class Config:
         for key in dotted.split("."):
             if isinstance(node, dict) and key in node:
                 node = node[key]
-            elif isinstance(node, list) and key.isdigit() and \
+            elif isinstance(node, list) and is_index(key) and \
                     int(key) < len(node):
                 node = node[int(key)]
             else:
@@ -290,7 +315,7 @@ class Config:
         return below
 
     def _index(self, node, key, where, source):
-        if not key.isdigit() or int(key) >= len(node):
+        if not is_index(key) or int(key) >= len(node):
             raise ConfigError(
                 f"{source}: {'.'.join(where)}: {key!r} is no index of a list "
                 f"of {len(node)}; allowed: "

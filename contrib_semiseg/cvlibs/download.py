@@ -22,6 +22,7 @@ _TIMEOUT = 30.0  # seconds without an answer or a byte
 _TRIES = 5
 _PAUSE = 2.0  # seconds before a broken transfer goes on
 _CHUNK = 1 << 16
+_LARGEST = 16 << 30  # bytes; no weights have more
 _LINE = ("{desc}: {percentage:.0f} % of {total_fmt}, {rate_fmt}, "
          "{remaining} left")
 
@@ -153,9 +154,9 @@ def _chunks(response):
 def _span(response):
     """Where the bytes of a response begin, and the size of all; or None."""
     if response.status != 206:
-        size = response.headers.get("Content-Length")
-        return 0, int(size) if size else None
-    found = re.match(r"bytes (\d+)-\d+/(\d+)",
+        size = response.headers.get("Content-Length", "")
+        return 0, int(size) if re.fullmatch(r"[0-9]{1,18}", size) else None
+    found = re.match(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})$",
                      response.headers.get("Content-Range", ""))
     return (int(found[1]), int(found[2])) if found else (None, None)
 
@@ -190,6 +191,9 @@ def _attempt(url, file, name):
         with _Progress(name, total, first) as progress:
             for chunk in _chunks(response):
                 file.write(chunk)
+                if _size(file) > _LARGEST:
+                    file.truncate(0)
+                    raise _Refused(f"more than {_LARGEST} bytes")
                 progress.add(len(chunk))
     if total not in (None, _size(file)):
         raise _Broken(f"the connection ended after {_size(file)} of {total} "

@@ -3,10 +3,32 @@
 """Errors that are the user's to mend: one line, exit status 2."""
 
 import difflib
+import re
+
+_LONGEST = 4000  # characters of a message
+# Control characters, and bytes of a file's name that are no text.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def one_line(text, longest=_LONGEST):
+    """`text` without line breaks and control characters, shortened."""
+    text = _UNSHOWN.sub("?", " ".join(str(text).split()))
+    return text if len(text) <= longest else text[:longest - 3] + "..."
 
 
 class UserError(Exception):
-    """Base of all errors that a command line prints as one line."""
+    """Base of all errors that a command line prints as one line.
+
+    A message may quote what stands in a file: see `one_line`.
+
+    Attributes:
+        status (int): the exit status that goes with it.
+    """
+
+    status = 2
+
+    def __init__(self, message=""):
+        super().__init__(one_line(message))
 
 
 class ConfigError(UserError):

@@ -82,7 +82,10 @@ def _from_url(pretrained):
     Files of one name are kept apart by host, folders and query.
     """
     url, _, fragment = pretrained.partition("#")
-    scheme, host, path, query, _ = urllib.parse.urlsplit(url)
+    try:
+        scheme, host, path, query, _ = urllib.parse.urlsplit(url)
+    except ValueError:  # of its host
+        scheme = host = path = query = ""
     if scheme not in ("http", "https") or not host or not file_name(url):
         raise ConfigError(f"pretrained = {pretrained} is not allowed; "
                           "allowed: http:// or https:// and the path of a "

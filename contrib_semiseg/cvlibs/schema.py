@@ -10,7 +10,7 @@ import re
 
 from contrib_semiseg.cvlibs import check, sections, signature
 from contrib_semiseg.cvlibs.check import OneOf, Range, Text
-from contrib_semiseg.cvlibs.config import show
+from contrib_semiseg.cvlibs.config import is_index, show
 from contrib_semiseg.cvlibs.errors import nearest
 from contrib_semiseg.cvlibs.sections import (
     NESTED,
@@ -33,7 +33,7 @@ class Device(check.Check):
             return False
         kind, colon, index = value.partition(":")
         return value in ("cpu", "gpu", "auto") or (
-            kind == "gpu" and bool(colon) and index.isdigit())
+            kind == "gpu" and bool(colon) and is_index(index))
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -62,6 +62,7 @@ TOP = {
     "amp_level": OneOf("O1", "O2"),
     "device": Device(),
     "accumulate_steps": _COUNT,
+    "skip_nonfinite": Range(0, integer=True),
     "image_interval": Range(0, integer=True),
     "cache_dir": Text(optional=True),
 }

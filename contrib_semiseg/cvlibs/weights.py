@@ -2,82 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files of three families, and a strict way to load them."""
 
-import collections
 import os
-import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 import paddle
 
-from contrib_semiseg.cvlibs.errors import CheckpointError
+from contrib_semiseg.cvlibs import digests
+from contrib_semiseg.cvlibs.errors import CheckpointError, one_line
+from contrib_semiseg.cvlibs.paddle_file import DTYPES, load_paddle
 from contrib_semiseg.cvlibs.pretrained import locate
 from contrib_semiseg.cvlibs.torch_file import load_torch
 
 TORCH_SUFFIXES = (".pth", ".pt", ".bin")
-_NAME_TABLE = "StructuredToParameterName@@"
 _WRAPPERS = re.compile(r"^(module\.|backbone\.|Scale\.)+")
-
-
-class _Unpickler(pickle.Unpickler):
-    """Admits what a pickled dict of numpy arrays consists of."""
-
-    _NAMES = {
-        ("numpy", "ndarray"), ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy.core.numeric", "_frombuffer"),
-        ("collections", "OrderedDict"), ("_codecs", "encode"),
-    }
-
-    def find_class(self, module, name):
-        # NumPy 2 renamed numpy.core; each version reads the other's files.
-        plain = module.replace("numpy._core", "numpy.core")
-        if (plain, name) not in self._NAMES:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}")
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if plain.startswith("numpy.core"):
-            core = "numpy._core" if int(np.__version__[0]) >= 2 else \
-                "numpy.core"
-            module = plain.replace("numpy.core", core)
-        return super().find_class(module, name)
-
-
-def load_pickle(path):
-    """Unpickle plain data and numpy arrays; nothing in the file can run.
-
-    Args:
-        path (str): a .pdparams, .pdopt or other pickle.
-
-    Returns: the object.
-
-    Raises: CheckpointError, naming the file.
-    """
-    try:
-        with open(path, "rb") as file:
-            return _Unpickler(file).load()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path}: not a file of plain arrays "
-                              f"({error})") from error
-    # A damaged pickle may end in nearly any exception.
-    except Exception as error:
-        raise CheckpointError(f"{path}: damaged or truncated "
-                              f"({type(error).__name__})") from error
 
 
 def _load_safetensors(path):
     from safetensors.numpy import load_file
     try:
-        return load_file(path)
+        state = load_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     except Exception as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors "
                               f"({error})") from error
+    odd = [k for k, v in state.items() if v.dtype.str[1:] not in DTYPES]
+    if odd:
+        raise CheckpointError(f"{path}: '{one_line(odd[0], 80)}' is of "
+                              f"{state[odd[0]].dtype}; allowed: plain numbers")
+    return state
 
 
 def load_state(path):
@@ -92,25 +47,22 @@ def load_state(path):
         dict of str to np.ndarray.
 
     Raises:
-        CheckpointError: missing, damaged, or no dict of arrays.
+        CheckpointError: missing, damaged (also where a SHA256SUMS beside
+            it has another digest), or no dict of arrays.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise CheckpointError(f"{path}: no such file")
+    text = digests.damage(path)
+    if text:
+        raise CheckpointError(f"{os.path.dirname(path)}: {text}; if you "
+                              f"changed it, remove {digests.SUMS}")
     suffix = Path(path).suffix.lower()
     if suffix == ".safetensors":
         return _load_safetensors(path)
     if suffix in TORCH_SUFFIXES:
         return load_torch(path)
-    state = load_pickle(path)
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: holds a {type(state).__name__}, not "
-                              "a dict of arrays")
-    state = {k: v for k, v in state.items() if k != _NAME_TABLE}
-    odd = [k for k, v in state.items() if not isinstance(v, np.ndarray)]
-    if odd:
-        raise CheckpointError(f"{path}: '{odd[0]}' is not an array")
-    return state
+    return load_paddle(path)
 
 
 def _clause(names, what):

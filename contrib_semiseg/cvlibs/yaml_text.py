@@ -3,24 +3,36 @@
 """A safe YAML reader without the surprises of YAML 1.1.
 
 `1e-4` is a number, `1_8` is a text (YAML 1.1 reads 18), `2020-01-01` is a
-text, and a key that stands twice in one mapping is an error.
+text, and a key that stands twice in one mapping is an error. Tags (`!!...`)
+are errors, too, and so is what no configuration needs but could fill the
+memory: depth, size, and aliases that multiply it.
 """
 
 import re
 
 import yaml
 
-from contrib_semiseg.cvlibs.errors import ConfigError
+from contrib_semiseg.cvlibs.errors import ConfigError, one_line
 
 _INT = re.compile(r"^[-+]?[0-9]+$|^0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
                     r"|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
 _REPLACED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float",
              "tag:yaml.org,2002:timestamp")
+_MOST_BYTES = 1 << 18
+_MOST_NODES = 10_000  # keys and values, an alias counting as what it repeats
+_MOST_DEPTH = 50
+_MOST_INT, _MOST_DIGITS = 1 << 63, 32
+_NO_TEXT = re.compile("[\\0\ud800-\udfff]")
+
+
+def _refuse(problem, mark):
+    raise yaml.constructor.ConstructorError(problem=problem,
+                                            problem_mark=mark)
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2 numbers and without repeated keys."""
+    """SafeLoader with YAML 1.2 numbers, within limits, no key repeated."""
 
     yaml_implicit_resolvers = {
         first: [(tag, regexp) for tag, regexp in resolvers
@@ -29,28 +41,65 @@ class _Loader(yaml.SafeLoader):
         yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, stream):
+        super().__init__(stream)
+        self._depth = self._count = 0
+        self._sizes = {}
+
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        if getattr(event, "tag", None) is not None:
+            _refuse(f"the tag {event.tag} is not allowed; allowed: values "
+                    "without a tag", event.start_mark)
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            _refuse(f"it is more than {_MOST_DEPTH} levels deep",
+                    event.start_mark)
+        before = self._count
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if not isinstance(event, yaml.AliasEvent):
+            self._count += 1
+            self._sizes[id(node)] = self._count - before
+        elif id(node) in self._sizes:
+            self._count += self._sizes[id(node)]
+        else:
+            _refuse(f"*{event.anchor} stands within itself", event.start_mark)
+        if self._count > _MOST_NODES:
+            _refuse(f"it has more than {_MOST_NODES} values",
+                    event.start_mark)
+        return node
+
+    def compose_scalar_node(self, anchor):
+        node = super().compose_scalar_node(anchor)
+        if _NO_TEXT.search(node.value):
+            _refuse("a text holds a character that no name can have",
+                    node.start_mark)
+        return node
+
     def construct_mapping(self, node, deep=False):
         seen = {}
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             name = self.construct_object(key, deep=True)
-            if isinstance(name, (list, dict)):
-                raise yaml.constructor.ConstructorError(
-                    problem="a key must be a text or a number",
-                    problem_mark=key.start_mark)
+            if not isinstance(name, str):
+                _refuse("a key must be a text; others need quotes",
+                        key.start_mark)
             if name in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {name!r} stands here and in line "
-                    f"{seen[name] + 1}; keep one",
-                    problem_mark=key.start_mark)
+                _refuse(f"the key {name!r} stands here and in line "
+                        f"{seen[name] + 1}; keep one", key.start_mark)
             seen[name] = key.start_mark.line
         return super().construct_mapping(node, deep)
 
 
 def _construct_int(loader, node):
     text = loader.construct_scalar(node)
-    return int(text, 16 if text.startswith("0x") else 10)
+    value = int(text, 16 if text.startswith("0x") else 10) \
+        if len(text) <= _MOST_DIGITS else _MOST_INT
+    if abs(value) >= _MOST_INT:
+        _refuse("the number is too large; allowed: 63 bits", node.start_mark)
+    return value
 
 
 _Loader.add_implicit_resolver(_REPLACED[0], _INT, list("-+0123456789"))
@@ -65,14 +114,31 @@ def _explain(error):
     return " ".join(problem.split())
 
 
+def _unshared(tree):
+    """A copy in which what an alias repeated is there as often."""
+    if isinstance(tree, dict):
+        return {key: _unshared(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_unshared(value) for value in tree]
+    return tree
+
+
+def _load(text):
+    return _unshared(yaml.load(text, Loader=_Loader))
+
+
 def load_file(path):
     """Return the mapping that the YAML file `path` holds.
 
     Raises: ConfigError naming file and line.
     """
     try:
-        with open(path, encoding="utf-8") as f:
-            tree = yaml.load(f, Loader=_Loader)
+        with open(path, "rb") as f:
+            data = f.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ConfigError(f"{path} is larger than {_MOST_BYTES} bytes; "
+                              "allowed: a configuration")
+        tree = _load(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is no UTF-8 text; allowed: a YAML file") \
             from None
@@ -92,7 +158,7 @@ def load_file(path):
 def load_value(text, said_by):
     """Return the value of one line of YAML; `said_by` opens an error."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return _load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{said_by} = {text!r} is no YAML value: "
-                          f"{_explain(error)}") from error
+        raise ConfigError(f"{said_by} = {one_line(text, 80)!r} is no YAML "
+                          f"value: {_explain(error)}") from error

@@ -8,8 +8,10 @@ import re
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError
+from contrib_semiseg.cvlibs.text_file import read_lines
 from contrib_semiseg.datasets import split_lists
 from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
+from contrib_semiseg.datasets.list_dataset import output_name
 
 CLASS_NAMES = ("sky", "building", "pole", "road", "pavement", "tree", "sign",
                "fence", "car", "pedestrian", "bicyclist")
@@ -46,18 +48,16 @@ def _rows(root, role):
     """All rows of the lists that lie in the dataset's folder."""
     list_file = os.path.join(root, "val.txt" if role == "val" else
                              "train.txt")
-    try:
-        with open(list_file, encoding="utf-8") as f:
-            ids = f.read().split()
-    except OSError:
+    if not os.path.isfile(list_file):
         raise DataError(
             f"{SECTIONS[role]}.dataset_root = {root}: {list_file} is missing; "
             "get CamVid (480 x 360, 11 classes: JPEGImages, "
             f"SegmentationClass, train.txt, val.txt; {_HINT}) and set "
-            f"{SECTIONS[role]}.dataset_root to its folder") from None
+            f"{SECTIONS[role]}.dataset_root to its folder")
+    ids = [i for _, line in read_lines(list_file) for i in line.split()]
     return [Row(os.path.join(root, "JPEGImages", f"{i}.jpg"),
                 os.path.join(root, "SegmentationClass", f"{i}.png"),
-                f"{i}.jpg") for i in ids]
+                output_name(f"{i}.jpg")) for i in ids]
 
 
 @manager.register(manager.DATASETS)

@@ -24,7 +24,8 @@ def find_images(path, leave_out=None):
         leave_out (str, optional): a folder whose pictures do not count.
 
     Returns: list of (path, relative name for outputs).
-    Raises: DataError if there are none, or some are missing.
+    Raises: DataError if there are none, some are missing, or two pictures
+        would have the same name.
     """
     if os.path.isdir(path):
         found = [(os.path.join(path, name), name) for name in
@@ -46,6 +47,12 @@ def find_images(path, leave_out=None):
     if missing:
         raise DataError(f"--image_path {path}: {len(missing)} of {len(found)} "
                         f"images are missing, first: {missing[0]}")
+    paths = {}
+    for file, name in found:
+        other = paths.setdefault(name, file)
+        if os.path.normpath(other) != os.path.normpath(file):
+            raise DataError(f"--image_path {path}: {other} and {file} would "
+                            f"both be written as {name}; list one of them")
     return found
 
 

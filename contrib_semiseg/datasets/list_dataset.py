@@ -6,6 +6,7 @@ import os
 
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError, nearest
+from contrib_semiseg.cvlibs.text_file import read_lines
 from contrib_semiseg.datasets.base import SECTIONS, Row, SegDataset
 from contrib_semiseg.datasets.label_ids import KNOWN, class_table
 from contrib_semiseg.datasets.palettes import NAMED, named_palette
@@ -36,15 +37,11 @@ def read_list(path, separator=None):
 
     Fields are separated by `separator`; None: by a tab where the line has
     one, else by blanks.
-    Raises: DataError naming file and line, for more than two fields.
+    Raises: DataError naming file and line, for more than two fields and for
+        what `read_lines` refuses.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as f:
-            lines = f.read().splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file ({error})") from error
     rows = []
-    for number, line in enumerate(lines, 1):
+    for number, line in read_lines(path):
         if not line.strip():
             continue
         mark = separator or ("\t" if "\t" in line else None)

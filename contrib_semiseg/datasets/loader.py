@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training batches: several streams, step by step, from one loader."""
 
+import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -15,18 +17,24 @@ import paddle
 
 from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.datasets.sampling import SOURCE, item_rng
+from contrib_semiseg.datasets.shared_memory import Claim, sweep
 
 _ERROR = "_error"
 _PR_SET_PDEATHSIG = 1
 _PLENTY = 4 << 30  # bytes of shared memory that need no closer look
+_LOOK_SECONDS = 1.0  # between two looks at the workers
+# What may have ended a worker, by its signal.
+_CAUSES = {signal.SIGKILL: "most often the machine ran out of memory",
+           signal.SIGBUS: "most often /dev/shm is full"}
 
 
 class _Items(paddle.io.Dataset):
     """Items by ItemKey; a DataError becomes an item that carries its text."""
 
-    def __init__(self, datasets, seed, views):
+    def __init__(self, datasets, seed, views, finite):
         super().__init__()
         self.datasets, self.seed, self.views = datasets, seed, views
+        self.finite = finite
 
     def __getitem__(self, key):
         rng = item_rng(self.seed, key.stream, key.epoch, key.position)
@@ -34,12 +42,22 @@ class _Items(paddle.io.Dataset):
             item = self.datasets[key.stream].item(
                 key.index, rng, masks=key.stream != SOURCE,
                 views=self.views[key.stream])
+            if self.finite:
+                self._check(item, key)
         except UserError as error:
             item = {_ERROR: str(error)}
         except Exception as error:
             path = self.datasets[key.stream].image_path(key.index)
             item = {_ERROR: f"{path}: {type(error).__name__}: {error}"}
         return key.stream, item
+
+    def _check(self, item, key):
+        for name, value in item.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                path = self.datasets[key.stream].image_path(key.index)
+                raise DataError(
+                    f"{path}: the transforms of the {key.stream} stream turn "
+                    f"it into values of '{name}' that are not finite")
 
     def __len__(self):
         return sum(len(d) for d in self.datasets.values())
@@ -98,10 +116,67 @@ def _init_worker(_):
     if os.name == "posix" and hasattr(os, "uname") and \
             os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Ctrl-C is the parent's to answer; it then ends its workers.
+    # These are the parent's to answer, also where a launcher or a scheduler
+    # sends them to all processes; it then ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(0)
+
+
+def _lost(workers):
+    """One line about the workers that ended by themselves."""
+    codes = [w.exitcode for w in workers if w.exitcode not in (None, 0)]
+    reason = ""
+    if codes and codes[0] > 0:
+        reason = f" (status {codes[0]})"
+    elif codes:
+        number = signal.Signals(-codes[0])
+        cause = f", {_CAUSES[number]}" if number in _CAUSES else ""
+        reason = f" ({number.name}{cause})"
+    return (f"a loader worker ended unexpectedly{reason}; try a smaller "
+            "--num_workers, or 0")
+
+
+class _Workers:
+    """Paddle's iterator over batches, watched and ended for certain.
+
+    Paddle looks for lost workers when no batch comes for 5 s, and never when
+    one dies in the middle of sending; a thread looks at them instead.
+    """
+
+    def __init__(self, iterator, claim):
+        self.iterator, self.claim = iterator, claim
+        self.ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+        atexit.register(self.close)
+
+    def _watch(self):
+        while not self.ended.wait(_LOOK_SECONDS):
+            if any(w.exitcode not in (None, 0)
+                   for w in self.iterator._workers):
+                # Ends the wait of the main thread, with an error.
+                self.iterator._exit_thread_unexpectedly()
+                return
+
+    def __next__(self):
+        try:
+            return next(self.iterator)
+        # Paddle reports a lost worker in any of these, without cause.
+        except (SystemError, RuntimeError, ValueError,
+                StopIteration) as error:
+            raise UserError(_lost(self.iterator._workers)) from error
+
+    def close(self):
+        """End the workers, also those that do not answer."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        atexit.unregister(self.close)
+        self.iterator._try_shutdown_all(1)
+        for worker in self.iterator._workers:
+            with contextlib.suppress(ValueError):  # it is closed
+                worker.kill()
+        self.claim.release()
 
 
 class TrainLoader:
@@ -118,6 +193,7 @@ class TrainLoader:
         num_workers (int): processes that prepare batches; 0: this one.
         requires (sequence of str, optional): batch keys as a method names
             them; views that it does not name are not made. None: all are.
+        finite (bool): refuse items with NaN or infinite values.
 
     Attributes:
         wait_seconds (float): time spent waiting for batches so far.
@@ -126,12 +202,13 @@ class TrainLoader:
     """
 
     def __init__(self, *, datasets, streams, seed, start_step, total_steps,
-                 num_workers, requires=None):
+                 num_workers, requires=None, finite=True):
         pairs = [key.split(".", 1) for key in requires or ()]
         views = {name: None if requires is None else
                  [key for stream, key in pairs if stream == name]
                  for name in streams}
-        self.items = _Items({k: datasets[k] for k in streams}, seed, views)
+        self.items = _Items({k: datasets[k] for k in streams}, seed, views,
+                            finite)
         self.keys = _StepKeys(dict(streams), start_step, total_steps)
         self.num_workers = num_workers
         self.wait_seconds = 0.0
@@ -161,21 +238,12 @@ class TrainLoader:
                 for stream, arrays in batch.items()}
 
     def _from_workers(self):
-        iterator = self._start_workers()
+        workers = self._start_workers()
         try:
             for _ in range(len(self.keys)):
-                try:
-                    batch = next(iterator)
-                # Paddle reports a lost worker in any of these, without cause.
-                except (SystemError, RuntimeError, ValueError,
-                        StopIteration) as error:
-                    raise UserError(
-                        "a loader worker ended unexpectedly (killed, or out "
-                        "of memory?); try a smaller --num_workers, or 0"
-                    ) from error
-                yield batch
+                yield next(workers)
         finally:
-            iterator._try_shutdown_all(1)
+            workers.close()
 
     def _fits_shared_memory(self):
         """Whether /dev/shm has room for the batches under way."""
@@ -202,8 +270,11 @@ class TrainLoader:
         state = np.random.get_state()
         main = threading.current_thread() is threading.main_thread()
         handler = signal.getsignal(signal.SIGCHLD) if main else None
+        sweep()
+        claim = Claim()
         iterator = iter(loader)
+        claim.name([w.pid for w in iterator._workers])
         np.random.set_state(state)
         if main:
             signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
-        return iterator
+        return _Workers(iterator, claim)

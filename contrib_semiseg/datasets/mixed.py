@@ -61,6 +61,10 @@ class MixedDataset:
         part, own = self._places[index]
         return int(part), int(own)
 
+    def name(self, index):
+        part, own = self.place(index)
+        return self.parts[part].name(own)
+
     def image_path(self, index):
         part, own = self.place(index)
         return self.parts[part].image_path(own)

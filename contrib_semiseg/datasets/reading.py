@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.cvlibs.safe_image import open_safely
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 FULL_RANGE = (0, 65535)
@@ -69,7 +70,7 @@ def open_image(path, what="image", shrink=1):
     Raises: DataError naming the file, if missing or broken.
     """
     try:
-        with Image.open(path) as image:
+        with open_safely(path) as image:
             rawmode = str(image.tile[0][3]) if image.tile else ""
             stored, orientation = image.size, 1
             if image.format == "JPEG":

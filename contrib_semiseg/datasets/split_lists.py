@@ -17,6 +17,7 @@ import json
 import os
 
 from contrib_semiseg.cvlibs.errors import ArgumentError, DataError, nearest
+from contrib_semiseg.cvlibs.text_file import read_lines
 from contrib_semiseg.datasets import base
 from contrib_semiseg.datasets.list_dataset import output_name
 
@@ -76,15 +77,8 @@ def read_rows(path, masks):
         masks (bool): each line names a mask behind a tab, or else none does.
     Raises: DataError naming file and line.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().split("\n")
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text in UTF-8 ({error})") from error
     rows = []
-    for number, line in enumerate(lines, 1):
+    for number, line in read_lines(path):
         fields = [field.strip() for field in line.split("\t")]
         if fields == [""]:
             continue
@@ -126,7 +120,7 @@ def stated_overlaps(folder):
     try:
         with open(path, encoding="utf-8") as file:
             return dict(json.load(file).get("overlaps") or {})
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: not the notes of a split ({error})"
                         ) from error
 

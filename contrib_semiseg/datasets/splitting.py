@@ -78,7 +78,8 @@ def read_order(text, count):
             order = np.load(text, allow_pickle=False)
         else:
             order = np.loadtxt(text, dtype=np.int64, ndmin=1)
-    except (OSError, ValueError, KeyError) as error:
+    # A damaged array may end in nearly any exception.
+    except Exception as error:
         raise ArgumentError("--order", text, "a .txt or .npy file, or "
                             f"FILE.npz:NAME ({error})") from error
     if order.ndim != 1 or not np.array_equal(np.sort(order),

@@ -4,11 +4,14 @@
 
     SAVE_DIR/iter_200/model.pdparams      evaluated network (PaddleSeg layout)
     SAVE_DIR/iter_200/training.safetensors   everything that training changes
+    SAVE_DIR/iter_200/SHA256SUMS          digests of these two
     SAVE_DIR/best_model/model.pdparams    evaluated network of the best score
 """
 
 import contextlib
 import errno
+import hashlib
+import io
 import json
 import os
 import re
@@ -19,8 +22,10 @@ import paddle
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from contrib_semiseg.cvlibs import digests
 from contrib_semiseg.cvlibs.errors import CheckpointError
-from contrib_semiseg.cvlibs.weights import fit
+from contrib_semiseg.cvlibs.weights import fit, load_state
+from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.optimizer import (
     load_optimizer_state,
     optimizer_state,
@@ -66,8 +71,40 @@ def write_file(path, data):
             temporary.unlink(missing_ok=True)
 
 
+def write_files(folder, files):
+    """Write files and their SHA256SUMS; a kill leaves both right.
+
+    Args:
+        folder (str or Path): made if it is missing.
+        files (dict): name -> bytes.
+    """
+    folder = Path(folder)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    new = [(name, hashlib.sha256(data).hexdigest())
+           for name, data in files.items()]
+    try:
+        old = digests.read_sums(folder) or []
+    except ValueError:
+        old = []
+    others = [pair for pair in old if pair[0] not in files]
+    for pairs, data in ((old + new, files), (others + new, {})):
+        if data or old:  # in a new folder the first list is the last
+            write_file(folder / digests.SUMS,
+                       digests.sums_text(pairs).encode())
+        for name, content in data.items():
+            write_file(folder / name, content)
+
+
+def network_bytes(network):
+    """A network's parameters in PaddleSeg's layout, as a file's bytes."""
+    buffer = io.BytesIO()
+    paddle.save(network.state_dict(), buffer)
+    return buffer.getvalue()
+
+
 def save_network(network, path, scores=None):
-    """Save a network's parameters in PaddleSeg's layout, atomically.
+    """Save a network's parameters in PaddleSeg's layout, with their digest.
 
     Args:
         network (Layer): what is evaluated.
@@ -75,15 +112,7 @@ def save_network(network, path, scores=None):
         scores (dict, optional): written as scores.json beside it.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            paddle.save(network.state_dict(), str(temporary))
-            _sync(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    write_files(path.parent, {path.name: network_bytes(network)})
     if scores is not None:
         write_file(path.with_name("scores.json"),
                    json.dumps(scores, indent=1).encode())
@@ -114,30 +143,57 @@ def save(save_dir, *, step, method, optimizer, scaler=None, meta=None,
                    optimizer_state(optimizer, method).items()})
     head = {"step": step, "scaler": scaler.state_dict() if scaler else None,
             **(meta or {})}
-    if final.exists():  # of this very step: a signal right after a save
+    # Of this very step: a signal right after a save; or a damaged one.
+    if final.exists() and damage(final) is None:
         return final
     with explained(final):
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         try:
-            save_network(method.eval_network(), temporary / MODEL, scores)
-            write_file(temporary / TRAINING,
-                       to_bytes(arrays, {"training": json.dumps(head)}))
+            write_files(temporary, {
+                MODEL: network_bytes(method.eval_network()),
+                TRAINING: to_bytes(arrays, {"training": json.dumps(head)})})
+            if scores is not None:
+                write_file(temporary / "scores.json",
+                           json.dumps(scores, indent=1).encode())
+            if final.exists():
+                shutil.rmtree(final)
             os.replace(temporary, final)
             _sync(save_dir)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     for old in checkpoints(save_dir)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old != final:  # later ones may be damaged
+            shutil.rmtree(old, ignore_errors=True)
     return final
 
 
 def checkpoints(save_dir):
-    """The checkpoints of a run (list of Path), oldest first."""
+    """The checkpoints of a run (list of Path), oldest first, sound or not."""
     found = [p for p in Path(save_dir).glob("iter_*") if
-             _NAME.match(p.name) and (p / TRAINING).is_file()]
+             _NAME.match(p.name) and p.is_dir()]
     return sorted(found, key=lambda p: int(_NAME.match(p.name)[1]))
+
+
+def damage(folder):
+    """What is wrong with the files of a checkpoint: a text, or None.
+
+    One of an earlier version, without digests, is only tried for reading.
+    """
+    for name in (MODEL, TRAINING):
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+        text = digests.damage(folder / name)
+        if text:
+            return text
+    if not (folder / digests.SUMS).is_file():
+        try:
+            load_state(folder / MODEL)
+            _read(folder / TRAINING)
+        except CheckpointError as error:
+            return str(error)
+    return None
 
 
 def start(save_dir, config):
@@ -155,21 +211,22 @@ def start(save_dir, config):
 
 
 def find(resume, save_dir):
-    """The checkpoint folder that `--resume_model` names.
+    """The checkpoint folder that `--resume_model` names, with sound files.
 
     Args:
-        resume (str, optional): a folder, "auto" (the newest of `save_dir`, or
-            none if there is none yet) or None.
+        resume (str, optional): a folder, "auto" (the newest sound one of
+            `save_dir`, each damaged one being said; None if there is none
+            yet) or None.
         save_dir (str): the run's folder.
 
     Returns: Path or None.
-    Raises: CheckpointError if the folder is no checkpoint.
+    Raises: CheckpointError if the folder is no checkpoint or a damaged one,
+        or if all are damaged.
     """
     if resume is None:
         return None
     if resume == "auto":
-        found = checkpoints(save_dir)
-        return found[-1] if found else None
+        return _newest(save_dir)
     path = Path(resume)
     if not (path / TRAINING).is_file():
         inside = checkpoints(path)
@@ -177,7 +234,49 @@ def find(resume, save_dir):
                 "; allowed: a folder iter_N of a run, or auto")
         raise CheckpointError(f"resume_model = {resume!r}: no {TRAINING} "
                               f"there{hint}")
+    text = damage(path)
+    if text:
+        raise CheckpointError(f"resume_model = {resume!r}: {text}; allowed: "
+                              "another folder iter_N, or auto for the newest "
+                              "sound one")
     return path
+
+
+def _newest(save_dir):
+    found = checkpoints(save_dir)
+    for path in reversed(found):
+        text = damage(path)
+        if text is None:
+            return path
+        say(f"[RESUME] {path} is passed over: {text}")
+    if found:
+        raise CheckpointError(
+            f"save_dir = {str(save_dir)!r}: none of its {len(found)} "
+            f"checkpoints is sound ({found[-1].name}: {damage(found[-1])}); "
+            "remove them to start anew")
+    return None
+
+
+def _read(file, arrays=True):
+    """A training file: (its meta values, name -> array if they are wanted).
+    """
+    try:
+        with safe_open(str(file), "np") as f:
+            head = json.loads(f.metadata()["training"])
+            found = list(f.keys())
+            if type(head["step"]) is not int or any(
+                    not re.match(r"method/|optimizer/.*\|", key)
+                    for key in found):
+                raise ValueError("these are not the entries of a checkpoint")
+            return head, {key: f.get_tensor(key) for key in found if arrays}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError,
+            RecursionError) as e:
+        raise CheckpointError(f"{file} is damaged: {e}") from e
+
+
+def read_head(path):
+    """The meta values (dict) of a checkpoint."""
+    return _read(Path(path) / TRAINING, arrays=False)[0]
 
 
 def load(path, *, method, optimizer, scaler=None):
@@ -189,12 +288,7 @@ def load(path, *, method, optimizer, scaler=None):
         are missing, unknown or of another shape.
     """
     file = Path(path) / TRAINING
-    try:
-        with safe_open(str(file), "np") as f:
-            head = json.loads(f.metadata()["training"])
-            arrays = {key: f.get_tensor(key) for key in f.keys()}
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
-        raise CheckpointError(f"{file} is damaged: {e}") from e
+    head, arrays = _read(file)
     parts = {"method": {}, "optimizer": {}}
     for key, value in arrays.items():
         part, name = key.split("/", 1)

@@ -1,18 +1,30 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes: averaged gradients, statistics and counters.
+"""Several processes: averaged gradients, statistics and counters; errors.
 
 Gradients are averaged by hand after the backward pass instead of by
 paddle.DataParallel, which leaves them unsynchronised, without an error, in a
 step in which some parameter is unused.
 """
 
+import contextlib
+import os
+import signal
+import time
+import traceback
+
 import numpy as np
 import paddle
 from paddle import distributed as dist
 
+from contrib_semiseg.cvlibs.errors import UserError
+
 # Elements of one all-reduce: large enough to hide its latency.
 BUCKET = 8 << 20
+_PREFIX = "contrib_semiseg/"  # of our keys in the processes' common store
+_PAUSES = (0.001, 0.1)  # seconds between two looks there, first and longest
+_LISTEN_SECONDS = 0.5  # for the words of a process that cannot be reached
+_TALK = f"{os.sep}paddle{os.sep}distributed{os.sep}"
 
 
 def start():
@@ -106,12 +118,20 @@ def broadcast_state(layer):
         dist.broadcast(tensor, src=0)
 
 
-def synchronize_norms(layer):
-    """Let BatchNorm see the batches of all cards; returns the layer.
+def has_synchronized_norms():
+    """Whether BatchNorm can see the images of all processes.
 
-    Only on several GPUs: Paddle has no such layer for the CPU.
+    Paddle has such a layer for GPUs alone.
     """
-    if world() == 1 or not paddle.get_device().startswith("gpu"):
+    return paddle.get_device().startswith("gpu")
+
+
+def synchronize_norms(layer):
+    """Let BatchNorm see the batches of all GPUs; returns the layer.
+
+    Names and values of its parameters stay.
+    """
+    if world() == 1 or not has_synchronized_norms():
         return layer
     return paddle.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
 
@@ -119,13 +139,16 @@ def synchronize_norms(layer):
 def average_statistics(layer):
     """Average BatchNorm's running statistics over the processes.
 
-    Without a synchronised BatchNorm (there is none on the CPU) every process
-    has its own; evaluation and checkpoints must not depend on which.
+    Where it sees the images of its own process alone (on a CPU), its
+    statistics are those of them too. They are averaged in every step, so that
+    all processes have the same network and a checkpoint is that of each.
     """
     if world() == 1:
         return
-    _average([p for name, p in layer.state_dict().items()
-              if name.split(".")[-1] in ("_mean", "_variance")])
+    _average([getattr(norm, name) for norm in layer.sublayers(
+                  include_self=True) if not isinstance(
+                      norm, paddle.nn.SyncBatchNorm)
+              for name in ("_mean", "_variance") if hasattr(norm, name)])
 
 
 def gather_lists(values):
@@ -138,20 +161,158 @@ def gather_lists(values):
     return [value for part in found for value in part]
 
 
+def agree(**facts):
+    """Refuse to begin where processes would not do the same.
+
+    Args:
+        facts: text or number of what has to be equal on all of them.
+    Raises: UserError on all of them, naming the first that is not.
+    """
+    own = [f"{name.replace('_', ' ')}: {fact}" for name, fact in
+           facts.items()]
+    found = gather_lists(own)
+    for k, mine in enumerate(found[:len(own)]):
+        for other in range(1, world()):
+            theirs = found[other * len(own) + k]
+            if theirs != mine:
+                raise UserError(
+                    f"the processes do not agree: process 0 has {mine}; "
+                    f"process {other} has {theirs}; allowed: the same files "
+                    "on all machines, and one save_dir that they share")
+
+
+def _count(key, more=0):
+    """Add to a number of the common store; returns it. Never blocks."""
+    store = paddle.base.core.create_or_get_global_tcp_store()
+    return store.add(_PREFIX + key, more)
+
+
 _fences = 0
 
 
 def fence():
     """Wait for all processes, however long one takes.
 
-    A collective on gloo gives up after 30 s; a wait on the TCP store does
+    A collective on gloo gives up after 30 s; a look at the common store does
     not, so that unequal work (evaluation, checkpoints) ends in one.
+
+    Raises: LostProcess if one of them tells an error meanwhile.
     """
     global _fences
     if world() == 1:
         return
-    store = paddle.base.core.create_or_get_global_tcp_store()
     _fences += 1
-    store.set(f"contrib_semiseg/{_fences}/{rank()}", b"1")
-    for other in range(world()):
-        store.wait(f"contrib_semiseg/{_fences}/{other}")
+    _wait_for(f"arrived/{_fences}", world())
+    # Process 0 keeps the store and so is the last to go on.
+    if rank() == 0:
+        _wait_for(f"left/{_fences}", world())
+    else:
+        _count(f"left/{_fences}", 1)
+
+
+def _wait_for(key, number):
+    """Count oneself and wait until `number` are there."""
+    pause = _PAUSES[0]
+    arrived = _count(key, 1)
+    while arrived < number:
+        error = heard()
+        if error:
+            raise error
+        time.sleep(pause)
+        pause = min(2 * pause, _PAUSES[1])
+        arrived = _count(key)
+
+
+class LostProcess(UserError):
+    """Another process ended; the message is its own, if it left one.
+
+    Args:
+        words (str): the message.
+        status (int): exit status of that process; 1, of a bug or a kill, is
+            not the user's to mend, and the run may go on.
+    """
+
+    def __init__(self, words, status=1):
+        super().__init__(words)
+        self.status = status
+
+
+def tell(words, status):
+    """Leave an error for the other processes; the first one counts."""
+    if _count("telling", 1) == 1:
+        store = paddle.base.core.create_or_get_global_tcp_store()
+        store.set(f"{_PREFIX}words", f"{status} process {rank()}: {words}")
+        _count("told", 1)
+
+
+def heard():
+    """The error that a process told, as LostProcess, or None."""
+    if not _count("told"):
+        return None
+    store = paddle.base.core.create_or_get_global_tcp_store()
+    status, words = store.get(f"{_PREFIX}words").decode().split(" ", 1)
+    return LostProcess(words, int(status))
+
+
+def _cannot_talk(error):
+    """Whether an error arose where processes talk to each other."""
+    files = [f.filename for f in traceback.extract_tb(error.__traceback__)]
+    return isinstance(error, (RuntimeError, OSError, ValueError)) and (
+        files[-1] == __file__ or any(_TALK in name for name in files))
+
+
+def _last_words():
+    """LostProcess of the process that cannot be reached."""
+    end = time.monotonic() + _LISTEN_SECONDS
+    # The store is gone if process 0 is.
+    with contextlib.suppress(RuntimeError, OSError, ValueError):
+        while time.monotonic() < end:
+            error = heard()
+            if error:
+                return error
+            time.sleep(_PAUSES[1])
+    return LostProcess(
+        "another process ended; its workerlog.N, in the launcher's log_dir, "
+        "says why, unless it was killed or ran out of memory; go on with "
+        "--resume_model auto")
+
+
+def _on_terminate(number, frame):
+    """Answer the launcher, which ends the others when one process fails."""
+    raise heard() or SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def one_for_all(*together):
+    """Inside, an error of one process ends all, with its own words.
+
+    That process raises it as it is. The others fail where they next talk to
+    it, and raise LostProcess instead of what that gives.
+
+    Args:
+        together: errors that all processes raise by themselves.
+    """
+    if world() == 1 or not dist.is_initialized():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _on_terminate)
+    signal.siginterrupt(signal.SIGTERM, False)
+    try:
+        yield
+    except (LostProcess, *together):
+        raise
+    except Exception as error:
+        # The end is near, and the launcher need not hasten it.
+        before = signal.SIG_IGN
+        signal.signal(signal.SIGTERM, before)
+        if not isinstance(error, UserError) and _cannot_talk(error):
+            raise _last_words() from error
+        with contextlib.suppress(RuntimeError, OSError, ValueError):
+            if isinstance(error, UserError):
+                tell(str(error), error.status)
+            else:
+                tell(f"{type(error).__name__}: {error} (traceback in its "
+                     f"workerlog.{rank()})", 1)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -11,9 +11,9 @@ import time
 import numpy as np
 import paddle
 
-from contrib_semiseg.cvlibs.errors import UserError
 from contrib_semiseg.engine import checkpoint, distributed, pictures
 from contrib_semiseg.engine.console import bar, clock, say
+from contrib_semiseg.engine.nonfinite import NonFinite, check_state
 
 
 class Hook:
@@ -23,7 +23,10 @@ class Hook:
         """Called once, before the first step."""
 
     def after_step(self, trainer, step, terms):
-        """Called after each update, with the step's terms."""
+        """Called after each update, with the step's terms.
+
+        They are {} where the update was left out.
+        """
 
     def after_stop(self, trainer, step):
         """Called when a signal ends training early, after `step`."""
@@ -38,12 +41,8 @@ def scalars(terms):
             if not k.startswith("show_")}
 
 
-class NonFinite(UserError):
-    """A loss is NaN or infinite."""
-
-
 class StopOnNonFinite(Hook):
-    """End the run where a term is NaN or infinite.
+    """End the run where a term or the method's state is not finite.
 
     Args:
         every (int): steps between checks; each copies the terms to the host.
@@ -61,6 +60,7 @@ class StopOnNonFinite(Hook):
             raise NonFinite(
                 f"iteration {step.it + 1}: {', '.join(bad)} not finite; all "
                 f"terms: {values}; try a lower learning rate or a warm-up")
+        check_state(trainer.method, step.it + 1)
 
 
 def _means(rows):
@@ -99,21 +99,26 @@ class LogHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
-        values = _means(self.terms)
+        known = [terms for terms in self.terms if terms]
+        values = _means(known)
         seconds = time.perf_counter() - self.since
         steps = len(self.terms)
         wait = (trainer.wait_seconds - self.waited) / steps
         rate = ((trainer.images - self.images) * distributed.world() /
                 seconds)
         losses = [v for k, v in values.items() if k.startswith("loss_")]
-        shown = ", ".join(f"{k}: {v:.4f}" for k, v in values.items())
+        loss = sum(losses) if known else math.nan
+        shown = "".join(f", {k}: {v:.4f}" for k, v in values.items())
+        if trainer.guard.skipped:
+            values["skipped"] = trainer.guard.skipped
+            shown += f", skipped: {trainer.guard.skipped}"
         say(f"[TRAIN] epoch: {step.epoch + 1}/{step.epochs}, iter: {done}/"
-            f"{step.total}, loss: {sum(losses):.4f}, {shown}, lr: "
+            f"{step.total}, loss: {loss:.4f}{shown}, lr: "
             f"{trainer.learning_rate:.6f}, batch_cost: {seconds / steps:.4f}, "
             f"reader_cost: {wait:.5f}, ips: {rate:.2f} images/sec | ETA "
             f"{clock(seconds / steps * (step.total - done))}")
         if self.writer:
-            values.update(loss=sum(losses), lr=trainer.learning_rate,
+            values.update(loss=loss, lr=trainer.learning_rate,
                           images_per_second=rate, data_wait_seconds=wait,
                           batch_seconds=seconds / steps)
             for name, value in values.items():
@@ -187,7 +192,7 @@ class CheckpointHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
-        distributed.average_statistics(trainer.method)
+        check_state(trainer.method, done)
         if self.evaluate:
             self._evaluate(trainer, done)
         self._save(trainer, done)
@@ -216,7 +221,7 @@ class CheckpointHook(Hook):
                     self.writer.add_scalar(f"eval/IoU_{name}", value, done)
 
     def after_stop(self, trainer, step):
-        distributed.average_statistics(trainer.method)
+        check_state(trainer.method, step.it + 1)
         self._save(trainer, step.it + 1)
 
     def _save(self, trainer, done):
@@ -224,7 +229,7 @@ class CheckpointHook(Hook):
             path = checkpoint.save(
                 self.save_dir, step=done, method=trainer.method,
                 optimizer=trainer.optimizer, scaler=trainer.scaler,
-                meta={"best": self.best, **self.meta}, scores=self.scores,
-                keep=self.keep)
+                meta={"best": self.best, "skipped": trainer.guard.skipped,
+                      **self.meta}, scores=self.scores, keep=self.keep)
             say(f"[SAVE] {path}")
         distributed.fence()

@@ -127,7 +127,7 @@ def read_labels(folder):
     try:
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
         return [Label.of(row) for row in rows[1:]]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         raise DataError(f"{path}: no list of labels ({error}); remove the "
                         "folder to have it made again") from error
 

@@ -240,9 +240,11 @@ def optimizer_state(optimizer, network):
 def load_optimizer_state(optimizer, network, state):
     """Inverse of `optimizer_state`.
 
-    Raises: CheckpointError if a parameter is not in the network.
+    Raises: CheckpointError if a parameter is not in the network or has
+        another shape there.
     """
     autos = {name: p.name for name, p in network.named_parameters()}
+    shapes = {name: p.shape for name, p in network.named_parameters()}
     raw, masters = {}, {}
     for key, value in state.items():
         name, slot = key.rsplit("|", 1)
@@ -250,6 +252,10 @@ def load_optimizer_state(optimizer, network, state):
             raise CheckpointError(
                 f"the optimizer's state holds '{name}', which the networks "
                 "of this config do not have")
+        if value.size != 1 and list(value.shape) != list(shapes[name]):
+            raise CheckpointError(
+                f"the optimizer's state of '{name}' is {list(value.shape)} "
+                f"instead of {list(shapes[name])}")
         target = masters if slot == "master_weight" else raw
         full = autos[name] if target is masters else f"{autos[name]}_{slot}"
         target[full] = paddle.to_tensor(np.ascontiguousarray(value))

@@ -50,7 +50,12 @@ def output_names(names):
     """Relative output paths without suffix, one per image name.
 
     The suffix of the image goes, except where two images differ in it alone.
+    Raises: DataError for a name that leaves the folder of the outputs.
     """
+    for name in names:
+        if os.path.isabs(name) or ".." in name.split("/"):
+            raise DataError(f"{name} is no name of an output; allowed: a "
+                            "path below a folder")
     stems = [os.path.splitext(name)[0] for name in names]
     count = collections.Counter(stems)
     return [stem if count[stem] == 1 else name

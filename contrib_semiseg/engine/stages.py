@@ -27,6 +27,7 @@ from contrib_semiseg.cvlibs.errors import (
 from contrib_semiseg.engine import distributed
 from contrib_semiseg.engine.checkpoint import explained, write_file
 from contrib_semiseg.engine.console import say
+from contrib_semiseg.engine.trainer import Stopped
 
 _RECORD, _COMPLETE = "stage.yml", "complete.yml"
 
@@ -149,7 +150,8 @@ def _read_yaml(path):
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    # Of a damaged file PyYAML may make nearly any exception.
+    except Exception as error:
         raise CheckpointError(
             f"{path} is damaged ({' '.join(str(error).split())}); remove "
             f"{path.parent}") from error
@@ -223,8 +225,10 @@ class Pipeline:
                             f"{', '.join(stages)}{nearest(only, stages)}")
         distributed.start()
         figures = {}
-        for name in stages if only is None else [only]:
-            figures[name] = self._stage(stages[name])
+        # A stage that trains ends on a signal in all processes.
+        with distributed.one_for_all(Stopped):
+            for name in stages if only is None else [only]:
+                figures[name] = self._stage(stages[name])
         return figures
 
     def _stage(self, stage):
@@ -234,7 +238,8 @@ class Pipeline:
         distributed.fence()  # every process looks before one writes
         begun = same_record(folder, record)
         complete = _read_yaml(folder / _COMPLETE) if begun else None
-        distributed.fence()
+        distributed.agree(stage=f"{name}, " + (
+            "complete" if complete else "begun" if begun else "new"))
         if complete is not None:
             say(f"[STAGE] {name}: complete, skipped{_told(complete)}")
             return complete["figures"]

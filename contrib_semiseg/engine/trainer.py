@@ -11,6 +11,7 @@ import paddle
 
 from contrib_semiseg.cvlibs.errors import ConfigError, UserError, nearest
 from contrib_semiseg.engine import distributed
+from contrib_semiseg.engine.nonfinite import Guard
 from contrib_semiseg.methods.base import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -58,16 +59,21 @@ class Trainer:
         precision (str): "fp32", "fp16" or "bf16".
         amp_level (str): "O1", or "O2" for nearly all operations in half
             precision; weights stay float32 in both.
+        skip_nonfinite (int): updates that may be left out because a loss or
+            a gradient is not finite, see `nonfinite.Guard`; 0: none is
+            looked at.
         hooks (list[Hook]): called in order.
 
     Attributes:
+        guard (Guard): counts the updates that were left out.
         wait_seconds (float): time spent waiting for data, so far.
         images (int): images seen by this process, so far.
     """
 
     def __init__(self, *, method, optimizer, schedule, total_steps,
                  iters_per_epoch, seed=0, accumulate_steps=1,
-                 precision="fp32", amp_level="O1", hooks=()):
+                 precision="fp32", amp_level="O1", skip_nonfinite=0,
+                 hooks=()):
         if precision != "fp32" and not paddle.get_device().startswith("gpu"):
             raise ConfigError(
                 f"precision = {precision!r} needs a GPU, and this run is on "
@@ -83,6 +89,7 @@ class Trainer:
         self.hooks = list(hooks)
         self.parameters = [p for p in method.parameters()
                            if not p.stop_gradient]
+        self.guard = Guard(method, skip_nonfinite)
         self.wait_seconds, self.images = 0.0, 0
         self.learning_rate = None
         self._signal = 0
@@ -98,6 +105,8 @@ class Trainer:
             `after_stop`.
         """
         handlers = {s: signal.signal(s, self._on_signal) for s in SIGNALS}
+        for number in SIGNALS:  # a wait for other processes goes on
+            signal.siginterrupt(number, False)
         try:
             for step in self.steps(loader, start_step):
                 number = distributed.any_flag(self._signal)
@@ -132,16 +141,26 @@ class Trainer:
                     iters_per_epoch=self.iters_per_epoch)
 
     def run_step(self, batches, step):
-        """One update of the weights; returns the last batch's terms."""
+        """One update of the weights.
+
+        Returns: the last batch's terms; {} if the update was left out.
+        """
         self.learning_rate = self.schedule(step.it)
         self.optimizer.set_lr(self.learning_rate)
+        self.batch = batches[-1]
+        self.guard.begin()
         for part, batch in enumerate(batches):
             seed_step(self.seed, step.it, part)
             with paddle.amp.auto_cast(**self.amp):
                 terms = self.method(batch, step)
                 loss = self.method.total_loss(terms) / len(batches)
+            self.guard.see(terms)
             (self.scaler.scale(loss) if self.scaler else loss).backward()
         distributed.average_gradients(self.parameters)
+        # The scaler looks at its gradients itself.
+        if self.guard.refuses(step, () if self.scaler else self.parameters):
+            self.optimizer.clear_grad()
+            return {}
         if self.scaler:
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -149,7 +168,7 @@ class Trainer:
             self.optimizer.step()
         self.optimizer.clear_grad()
         self.method.after_step(step)
-        self.batch = batches[-1]
+        distributed.average_statistics(self.method)
         return terms
 
     def _next(self, batches):
@@ -174,6 +193,7 @@ class Trainer:
                     f"{key.split('.')[0]}_dataset (views, crops, masks)")
 
     def _on_signal(self, number, frame):
-        if self._signal:
+        # Launchers repeat SIGTERM within a second; a second Ctrl-C is meant.
+        if self._signal and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self._signal = number
+        self._signal = self._signal or number

@@ -22,12 +22,15 @@ from contrib_semiseg.engine import checkpoint, distributed, hooks
 from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.evaluator import evaluate
 from contrib_semiseg.engine.inference import Inferencer, eager_forward
-from contrib_semiseg.engine.trainer import Trainer, seed_step
+from contrib_semiseg.engine.progress import Progress
+from contrib_semiseg.engine.stages import names_digest
+from contrib_semiseg.engine.trainer import Stopped, Trainer, seed_step
 
 # Keys in which a resumed run may differ from the one that it goes on with.
 FREE_KEYS = {"cache_dir", "device", "do_eval", "image_interval",
              "keep_checkpoint_max", "log_iters", "num_workers", "save_dir",
-             "save_interval", "test_config", "use_vdl", "val_dataset"}
+             "save_interval", "skip_nonfinite", "test_config", "use_vdl",
+             "val_dataset"}
 
 
 @dataclasses.dataclass
@@ -53,6 +56,9 @@ class RunOptions:
         seed (int): of every random draw.
         precision (str), amp_level (str): mixed precision, on a GPU.
         accumulate_steps (int): batches of one update.
+        skip_nonfinite (int): updates that may be left out because a loss or
+            a gradient is not finite, before the run ends; 0: the first one
+            ends it.
     """
 
     batch_size: int
@@ -72,6 +78,7 @@ class RunOptions:
     precision: str = "fp32"
     amp_level: str = "O1"
     accumulate_steps: int = 1
+    skip_nonfinite: int = 0
 
     @classmethod
     def of(cls, config):
@@ -147,6 +154,9 @@ def make_evaluate(builder):
     if dataset is None:
         raise ConfigError(f"{builder.config.path}: do_eval needs a section "
                           "val_dataset")
+    if distributed.world() > 1:
+        distributed.agree(validation_images=names_digest(
+            [dataset.name(i) for i in range(len(dataset))]))
     options = builder.config.get("test_config") or {}
 
     def run(network):
@@ -187,6 +197,17 @@ def check_save_dir(save_dir, resumed):
             "go on with --resume_model auto, or choose another --save_dir")
 
 
+def check_agreed(run, resumed, total, datasets):
+    """Refuse processes that would train on other data, or from elsewhere."""
+    if distributed.world() == 1:
+        return
+    lists = {f"{name}_images": names_digest([d.name(i) for i in range(len(d))])
+             for name, d in datasets.items()}
+    distributed.agree(
+        checkpoint=resumed.name if resumed else "none to go on with",
+        iterations=total, batch_size=run.batch_size, seed=run.seed, **lists)
+
+
 def compare(old, new, path):
     """Say in which keys a resumed run differs from its checkpoint."""
     changed = [k for k in sorted(set(old) | set(new))
@@ -207,40 +228,57 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
             checkpoint is never ahead of what they keep.
 
     Returns: dict of the last scores (empty without do_eval).
-    Raises: UserError and its kinds; Stopped after a signal.
+    Raises: UserError and its kinds, an error of another process among them;
+        Stopped after a signal.
     """
-    run = RunOptions.of(config)
+    distributed.start()
+    with distributed.one_for_all(Stopped):
+        return _train(config, resume, datasets, extra_hooks)
+
+
+def _train(config, resume, datasets, extra_hooks):
+    run, builder = RunOptions.of(config), Builder(config)
     resumed = checkpoint.find(resume, run.save_dir)
     check_save_dir(run.save_dir, resumed)
-    distributed.start()
-    builder = Builder(config)
     seed_step(run.seed, 0)
     method = distributed.synchronize_norms(builder.method())
     datasets = datasets(builder, method.requires)
     if builder.val_split is not None:
         refuse_overlap(builder.val_split, datasets, builder.val_dataset())
     streams = make_streams(datasets, run)
-    epoch = streams["labeled"].iters_per_epoch // run.accumulate_steps
-    total = run.iters or run.epochs * max(1, epoch)
-    schedule = builder.schedule(total, run.batch_size * run.accumulate_steps *
-                                distributed.world())
+    progress = Progress.begin(
+        turn=streams["labeled"].iters_per_epoch, batches=run.accumulate_steps,
+        processes=distributed.world(), batch_size=run.batch_size)
+    head, start, changed = {}, 0, None
+    if resumed is not None:
+        head = checkpoint.read_head(resumed)
+        start = head["step"]
+        # Earlier versions kept none, and went on as if nothing had changed.
+        old = Progress(**head.get("progress", dataclasses.asdict(progress)))
+        changed, progress = progress.change(old), progress.after(old, start)
+    total = run.iters or run.epochs * progress.epoch
+    check_agreed(run, resumed, total, datasets)
+    schedule = builder.schedule(total, progress.images)
     optimizer = builder.optimizer()(method, schedule(0))
-    meta = {"config": config.tree, "seed": run.seed}
+    meta = {"config": config.tree, "seed": run.seed,
+            "progress": dataclasses.asdict(progress)}
     all_hooks, saver = make_hooks(run, builder, datasets["labeled"], meta)
     trainer = Trainer(
         method=method, optimizer=optimizer, schedule=schedule,
-        total_steps=total, iters_per_epoch=max(1, epoch), seed=run.seed,
+        total_steps=total, iters_per_epoch=progress.epoch, seed=run.seed,
         accumulate_steps=run.accumulate_steps, precision=run.precision,
-        amp_level=run.amp_level, hooks=[*extra_hooks, *all_hooks])
-    start = 0
+        amp_level=run.amp_level, skip_nonfinite=run.skip_nonfinite,
+        hooks=[*extra_hooks, *all_hooks])
     if resumed is not None:
-        head = checkpoint.load(resumed, method=method, optimizer=optimizer,
-                               scaler=trainer.scaler)
-        start, saver.best = head["step"], head["best"]
+        notes = checkpoint.load(resumed, method=method, optimizer=optimizer,
+                                scaler=trainer.scaler)["notes"]
+        saver.best = head["best"]
+        trainer.guard.skipped = head.get("skipped", 0)
         compare(head["config"], config.tree, resumed)
         for line in (f"{resumed}: iteration {start} of {total}",
-                     *head["notes"]):
-            say(f"[RESUME] {line}")
+                     changed, *notes):
+            if line:
+                say(f"[RESUME] {line}")
     else:
         distributed.broadcast_state(method)
     if distributed.rank() == 0:
@@ -251,9 +289,9 @@ def train(config, resume=None, *, datasets=make_datasets, extra_hooks=()):
             "iteration; more --iters train on")
     loader = TrainLoader(
         datasets=datasets, streams=streams, seed=run.seed,
-        start_step=start * run.accumulate_steps,
-        total_steps=total * run.accumulate_steps,
-        num_workers=run.num_workers, requires=method.requires)
+        start_step=progress.batch(start), total_steps=progress.batch(total),
+        num_workers=run.num_workers, requires=method.requires,
+        finite=not run.skip_nonfinite)
     trainer.fit(loader, start)
     return saver.scores or {}
 
@@ -266,5 +304,8 @@ def announce(trainer, datasets):
     say(f"[TRAIN] {type(trainer.method).__name__}: {count / 1e6:.2f} M "
         f"parameters, {images}, {trainer.total_steps} iterations on "
         f"{paddle.get_device()} x {distributed.world()}")
+    if distributed.world() > 1 and not distributed.has_synchronized_norms():
+        say("[TRAIN] BatchNorm sees the images of its own process: Paddle "
+            "has no SyncBatchNorm for a CPU; its statistics are averaged")
     for line in trainer.method.notes():
         say(f"[TRAIN] {line}")

@@ -63,7 +63,6 @@ class SnapshotHook(Hook):
         done = step.it + 1
         if done not in self.steps:
             return
-        distributed.average_statistics(trainer.method)
         if distributed.rank() == 0:
             checkpoint.save_network(
                 trainer.method.eval_network(),

@@ -19,6 +19,9 @@ from typing import Callable, NamedTuple, Optional
 from contrib_semiseg.cvlibs.errors import DataError
 
 _LARGEST = 4 << 30  # bytes of one file; COCO's nested archive has 0.9e9
+_HEADERS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+            tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+_LONGEST_HEADER = 1 << 16  # bytes; a path has 4096
 _MOST = 2_000_000  # files of one archive
 
 
@@ -66,12 +69,28 @@ def _reading(path):
             "incomplete: download it again") from error
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose name and extended header are of an honest length.
+
+    tarfile reads both into memory before it says what they are, and takes
+    for ever over some.
+    """
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _HEADERS and member.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {member.size} bytes")
+        return member
+
+
 def _tar_files(path, wanted):
     def read(member):
         with _reading(path):
             return tar.extractfile(member).read()
 
-    with _reading(path), tarfile.open(path) as tar:
+    with _reading(path), tarfile.open(
+            path, tarinfo=_Member) as tar:
         for count, member in enumerate(tar):
             _check(path, member.name, member.size,
                    member.isreg() or member.isdir())

@@ -7,9 +7,9 @@ import json
 import os
 
 import numpy as np
-from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.cvlibs.safe_image import open_safely
 from contrib_semiseg.preparation import results, work
 
 RECORD = "prepared.json"
@@ -24,12 +24,13 @@ def pair_digest(root, image, mask, num_classes):
     digest = hashlib.sha256()
     path = os.path.join(root, image)
     try:
-        with open(path, "rb") as file, Image.open(file) as picture:
+        with open(path, "rb") as file, open_safely(file) as picture:
             size = picture.size
             file.seek(0)
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-    except OSError as error:
+    # Decoders raise whatever they like on broken files.
+    except Exception as error:
         raise DataError(f"{path}: the image cannot be read ({error})"
                         ) from error
     path = os.path.join(root, mask)
@@ -59,7 +60,7 @@ def _read(root):
     try:
         with open(os.path.join(root, RECORD), encoding="utf-8") as file:
             return json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
+from contrib_semiseg.cvlibs.safe_image import open_safely
 
 _ENDS = {".png": b"\0\0\0\0IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 
@@ -90,7 +91,7 @@ def decode(data, where, what="mask"):
     Raises: DataError naming `where`.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_safely(io.BytesIO(data)) as image:
             image.load()
             return image
     # Decoders raise whatever they like on broken files.

@@ -33,6 +33,20 @@ def test_a_user_error_is_one_line(capsys):
     assert capsys.readouterr().err == "error: c.yml: a = 1 is bad\n"
 
 
+def test_what_a_file_says_cannot_steer_the_terminal(capsys):
+    assert leave(UserError("a\x1b[2Jb\udcff\u2028" + "c" * 5000)) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: a?[2Jb? ccc") and line.count("\n") == 1
+    assert len(line) < 4100
+
+
+def test_lack_of_memory_is_one_line(capsys):
+    assert leave(MemoryError("Unable to allocate 9 TiB")) == 2
+    line = capsys.readouterr().err
+    assert "not enough memory (Unable to allocate 9 TiB); " in line
+    assert line.count("\n") == 1
+
+
 def test_a_full_disk_is_one_line(capsys):
     full = OSError(errno.ENOSPC, "No space left on device", "out/x")
     assert leave(full) == 2

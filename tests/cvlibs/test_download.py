@@ -13,6 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -115,6 +116,27 @@ def test_what_cannot_go_on_starts_anew(server, tmp_path, part, settings,
     (tmp_path / "net.pth.part").write_bytes(part)
     assert Path(fetch(server.url(), tmp_path)).read_bytes() == DATA
     assert [r for _, r in server.asked] == asked
+
+
+@pytest.mark.parametrize("status, headers, span", [
+    (200, {"Content-Length": "12"}, (0, 12)),
+    (200, {"Content-Length": "9" * 5000}, (0, None)),
+    (200, {"Content-Length": "-1"}, (0, None)),
+    (200, {"Content-Length": "\u00b2"}, (0, None)),
+    (200, {}, (0, None)),
+    (206, {"Content-Range": "bytes 3-4/5"}, (3, 5)),
+    (206, {"Content-Range": "bytes " + "9" * 5000 + "-4/5"}, (None, None)),
+    (206, {}, (None, None)),
+])
+def test_sizes_that_a_server_states(status, headers, span):
+    response = SimpleNamespace(status=status, headers=headers)
+    assert download._span(response) == span
+
+
+def test_a_download_that_does_not_end(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_LARGEST", 500000)
+    assert "more than 500000 bytes" in message_of(server.url(), tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_of_unknown_length(server, tmp_path):

@@ -79,6 +79,7 @@ def test_a_url_with_another_digest(server):
     ("ftp://a.org/net.pth", "allowed: http:// or https://"),
     ("https://a.org/", "the path of a file"),
     ("https:///net.pth", "the path of a file"),
+    ("https://[a/net.pth", "the path of a file"),
     ("https://a.org/n.pth#md5=0123456789", "stands 'md5=0123456789'"),
     ("https://a.org/n.pth#sha256=0123", "8 to 64 hexadecimal digits"),
 ])

@@ -14,7 +14,6 @@ from safetensors.numpy import save_file
 from contrib_semiseg.cvlibs.errors import CheckpointError, ConfigError
 from contrib_semiseg.cvlibs.weights import (
     fit,
-    load_pickle,
     load_pretrained,
     load_state,
     plain_names,
@@ -109,8 +108,6 @@ def test_damaged_and_odd_files(tmp_path):
         load_state(path)
     with pytest.raises(CheckpointError, match="no such file"):
         load_state(tmp_path / "absent.pdparams")
-    with pytest.raises(CheckpointError, match="No such file"):
-        load_pickle(tmp_path / "absent.pdopt")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"12345678")
     with pytest.raises(CheckpointError, match="broken.safetensors"):

@@ -1,8 +1,11 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
+import multiprocessing
 import os
 import random
 import signal
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from contrib_semiseg.mixing.boxes import BoxMask
 from contrib_semiseg.transforms.geometric import CenterPad, RandomCrop
 from tests.datasets.files import write_files
 from tests.datasets.test_list_dataset import make
+from tests.support import tiny
 
 
 @pytest.fixture()
@@ -22,7 +26,7 @@ def root(tmp_path):
     return write_files(tmp_path / "data", count=6)
 
 
-def loader(root, num_workers=0, start=1, stop=5, seed=0, ops=None):
+def loader(root, num_workers=0, start=1, stop=5, seed=0, ops=None, **more):
     # RandomDistort draws from the global generators.
     ops = ops if ops is not None else [
         manager.TRANSFORMS["RandomDistort"](brightness_prob=1.0),
@@ -36,7 +40,7 @@ def loader(root, num_workers=0, start=1, stop=5, seed=0, ops=None):
         streams=training_streams(labeled=6, unlabeled=6, batch=2, seed=seed,
                                  source=True),
         seed=seed, start_step=start, total_steps=stop,
-        num_workers=num_workers)
+        num_workers=num_workers, **more)
 
 
 def arrays(batches):
@@ -110,6 +114,23 @@ def test_an_error_of_a_transform_names_the_image(root):
         list(loader(root, ops=[Broken()]))
 
 
+class ToNaN:
+    """Make the image NaN, and nothing else."""
+
+    def __call__(self, data):
+        data["img"] = np.full(data["img"].shape, np.nan, "float32")
+        return data
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_values_that_are_not_finite_name_the_image(root, num_workers):
+    with pytest.raises(DataError, match="imgs/.*labeled stream.*'img' that "
+                       "are not finite"):
+        list(loader(root, num_workers, ops=[ToNaN()]))
+    let_through = loader(root, num_workers, ops=[ToNaN()], finite=False)
+    assert len(list(let_through)) == 4
+
+
 def test_images_of_several_sizes_are_explained():
     items = [("labeled", {"img": np.zeros((3, 4, n))}) for n in (4, 5)]
     text = collate(items)["_error"].tobytes().decode()
@@ -122,14 +143,52 @@ def test_waiting_is_counted(root):
     assert 0 < batches.wait_seconds < 5
 
 
-@pytest.mark.slow
-def test_a_killed_worker_ends_in_one_line(root):
-    class Die:
-        def __call__(self, data):
-            if os.getpid() != main:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return data
+class InWorkers:
+    """Call something in the loader's processes."""
 
-    main = os.getpid()
-    with pytest.raises(UserError, match="worker ended unexpectedly"):
-        list(loader(root, num_workers=2, stop=50, ops=[Die()]))
+    def __init__(self, call):
+        self.call, self.main = call, os.getpid()
+
+    def __call__(self, data):
+        if os.getpid() != self.main:
+            self.call()
+        return data
+
+
+@pytest.mark.parametrize("number, said", [
+    (signal.SIGKILL, "SIGKILL, most often the machine ran out of memory"),
+    (signal.SIGBUS, "SIGBUS, most often /dev/shm is full")])
+def test_a_killed_worker_ends_in_one_line(root, number, said):
+    def die():
+        signal.signal(signal.SIGBUS, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    started = time.monotonic()
+    with pytest.raises(UserError, match=f"worker ended unexpectedly .{said}"):
+        list(loader(root, num_workers=2, stop=50, ops=[InWorkers(die)]))
+    assert time.monotonic() - started < 4, "Paddle itself takes 5 s"
+
+
+def test_a_worker_leaves_signals_to_its_parent(root):
+    def call():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+
+    ops = [InWorkers(call), CenterPad(size=[16, 16])]
+    assert len(list(loader(root, num_workers=1, ops=ops))) == 4
+
+
+def test_a_worker_that_does_not_answer_is_ended(root):
+    batches = iter(loader(root, num_workers=1, stop=50,
+                          ops=[CenterPad(size=[16, 16])]))
+    next(batches)
+    # Its shared memory is claimed for as long as it works.
+    claims = set(Path("/dev/shm").glob("contrib_semiseg_workers_*"))
+    worker, = multiprocessing.active_children()
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        batches.close()
+        tiny.wait_for(lambda: not multiprocessing.active_children(), 10)
+    finally:
+        worker.kill()
+    assert [p for p in claims if not p.exists()]

@@ -258,3 +258,47 @@ def test_iterations_of_the_lists_of_u2pl(labeled, total, batch, world, iters):
             labeled=labeled, unlabeled=total - labeled, batch=batch, seed=2,
             list_resampling=True, world=world, rank=rank)
         assert {s.iters_per_epoch for s in streams.values()} == {iters}
+
+
+def streams_of(rank, world, labeled, unlabeled, **options):
+    return training_streams(labeled=labeled, unlabeled=unlabeled, seed=5,
+                            source=True, world=world, rank=rank, **options)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"same_image_mix": True}, {"joint_order": True},
+    {"list_resampling": True}, {"iters": 5}, {"iters": 5, "replay": True}],
+    ids=lambda o: "-".join(map(str, o)) or "plain")
+def test_processes_never_get_out_of_step(options):
+    # Lists of any lengths, batches that do not divide them, 1 to 4 ranks.
+    rng, trained = np.random.default_rng(0), 0
+    for _ in range(60):
+        labeled, unlabeled = rng.integers(1, 24, 2).tolist()
+        batch, world = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+        ranks, refused = [], []
+        for rank in range(world):
+            try:
+                ranks.append(streams_of(rank, world, labeled, unlabeled,
+                                        batch=batch, **options))
+            except DataError as error:
+                refused.append(str(error))
+        # All of them begin, or all refuse for the same reason.
+        assert len(refused) in (0, world) and len(set(refused)) <= 1
+        trained += not refused
+        for name in ranks[0] if ranks else ():
+            own = [streams[name] for streams in ranks]
+            length, = {s.iters_per_epoch for s in own}
+            assert length == ranks[0]["labeled"].iters_per_epoch
+            drawn = [[s.keys(step) for s in own]
+                     for step in range(2 * length + 1)]
+            assert {len(keys) for row in drawn for keys in row} == {batch}
+            for row in drawn:
+                # No two images of an iteration share their random numbers.
+                keys = [(k.epoch, k.position) for part in row for k in part]
+                assert len(set(keys)) == batch * world
+                assert len({k.epoch for part in row for k in part}) == 1
+            if not options.get("replay"):
+                keys = [(k.epoch, k.position) for row in drawn
+                        for part in row for k in part]
+                assert len(set(keys)) == len(keys)
+    assert trained > 30

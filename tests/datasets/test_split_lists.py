@@ -161,7 +161,7 @@ def test_lists_in_another_format(here, lists, said):
 
 def test_a_list_that_is_no_text(here):
     (here / "data/splits/own/made/one/unlabeled.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="unlabeled.txt: not a text in UTF-8"):
+    with pytest.raises(DataError, match="unlabeled.txt: not a text file"):
         rows("labeled")
 
 

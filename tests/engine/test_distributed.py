@@ -2,10 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes on one machine, over gloo."""
 
-import pytest
+import time
 
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from contrib_semiseg.cvlibs.errors import ConfigError
+from contrib_semiseg.cvlibs.weights import fit
 from contrib_semiseg.engine import checkpoint, distributed
-from tests.support import tiny
+from contrib_semiseg.engine.optimizer import (
+    SGD,
+    load_optimizer_state,
+    optimizer_state,
+)
+from tests.support import strong, tiny
 
 
 def test_one_process_needs_no_group():
@@ -21,6 +33,88 @@ def test_gradients_statistics_and_counters(tmp_path):
         assert log.count("passed") == 4, log
 
 
+@pytest.mark.slow
+def test_a_wait_outlives_the_limit_of_gloo(tmp_path):
+    # After 30 s a collective would end the process that waits.
+    logs = tiny.launch(tmp_path, "tests/support/two_processes.py", 35)
+    assert all(log.count("passed") == 4 for log in logs)
+
+
+@pytest.mark.slow
+def test_two_launchers_are_two_machines(tmp_path):
+    config = tiny.config(tmp_path, iters=3, save_interval=3)
+    status, _, err = tiny.run("train.py", "--config", config, "--iters", 1)
+    assert status == 0, err  # writes the scenes
+    port = tiny.free_port()
+    machines = [tiny.start(
+        "-m", "paddle.distributed.launch", "--master", f"127.0.0.1:{port}",
+        "--nnodes", 2, "--rank", rank, "--nproc_per_node", 1, "--log_dir",
+        tmp_path / f"log{rank}", "train.py", "--config", config, "--do_eval",
+        "--save_dir", tmp_path / "two", PYTHONPATH=str(tiny.ROOT))
+        for rank in range(2)]
+    ends = [machine.communicate(timeout=120) for machine in machines]
+    assert [m.returncode for m in machines] == [0, 0], ends
+    assert "iter: 3/3" in ends[0][0] and "x 2" in ends[0][0]
+    assert [p.name for p in checkpoint.checkpoints(tmp_path / "two")] == [
+        "iter_3"]
+
+
+def test_an_error_of_one_process_ends_both_with_its_words(tmp_path):
+    process = tiny.start_launcher(tmp_path / "log",
+                                  "tests/support/failing_ranks.py")
+    started = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and time.monotonic() - started < 40
+    first, second = ((tmp_path / "log" / f"workerlog.{rank}").read_text()
+                     for rank in range(2))
+    for log in (first, second):
+        assert ("UserError: the processes do not agree: process 0 has "
+                "images: 9; process 1 has images: 10; allowed") in log
+        assert "Traceback" not in log
+    words = "images/7.png: is damaged"
+    assert f"LostProcess: process 1: {words}" in first
+    assert f"error: process 1: {words}" in first
+    assert f"DataError: {words}" in second and f"error: {words}" in second
+    assert f"error: process 1: {words}" in out, "the console shows it"
+
+
+@pytest.mark.parametrize("error, words", [
+    (ValueError("a bug"), "a bug"), (ConfigError("wrong"), "wrong")])
+def test_one_process_keeps_its_errors(error, words):
+    with pytest.raises(type(error), match=words), distributed.one_for_all():
+        raise error
+
+
+def test_synchronized_norms_keep_names_values_and_momenta(monkeypatch):
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    net = strong.network()
+    assert distributed.synchronize_norms(net) is net
+    assert not any(isinstance(layer, nn.SyncBatchNorm)
+                   for layer in net.sublayers()), "there is none on a CPU"
+    loss = net(paddle.randn([2, 3, 24, 24]))[0].mean()
+    optimizer = SGD(momentum=0.9)(net, 0.1)
+    loss.backward()
+    optimizer.step()
+    names = {key: value.numpy() for key, value in net.state_dict().items()}
+    momenta = optimizer_state(optimizer, net)
+    other = strong.network()
+    monkeypatch.setattr(distributed, "has_synchronized_norms", lambda: True)
+    other = distributed.synchronize_norms(other)
+    assert any(isinstance(layer, nn.SyncBatchNorm)
+               for layer in other.sublayers())
+    fit(other, names, "the checkpoint")
+    again = SGD(momentum=0.9)(other, 0.1)
+    load_optimizer_state(again, other, momenta)
+    assert list(other.state_dict()) == list(names)
+    for key, value in other.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), names[key])
+    found = optimizer_state(again, other)
+    assert found.keys() == momenta.keys() and any(
+        value.any() for value in momenta.values())
+    for key, value in found.items():
+        np.testing.assert_array_equal(value, momenta[key])
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
@@ -28,7 +122,7 @@ def two(tmp_path_factory):
     status, _, err = tiny.run("train.py", "--config", config, "--iters", 1)
     assert status == 0, err  # writes the scenes before two processes read them
     logs = tiny.launch(folder, "train.py", "--config", config, "--do_eval",
-                  "--save_dir", folder / "two")
+                       "--use_vdl", "--save_dir", folder / "two")
     return folder, logs
 
 
@@ -37,6 +131,11 @@ def test_two_processes_train_evaluate_and_save(two):
     assert [p.name for p in checkpoint.checkpoints(folder / "two")] == [
         "iter_3"]
     assert "mIoU" in logs[0] and "[TRAIN]" in logs[0]
-    assert "[TRAIN]" not in logs[1], "only process 0 prints"
+    assert "[" not in logs[1].split("=\n")[-1], "only process 0 prints"
+    assert logs[0].count("BatchNorm sees the images of its own process") == 1
+    files = {p.relative_to(folder / "two").parts[0]
+             for p in (folder / "two").rglob("*")}
+    assert files == {"best_model", "config.yml", "iter_3", "vdl"}
+    assert len(list((folder / "two" / "vdl").iterdir())) == 1
 
 

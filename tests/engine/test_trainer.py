@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop: updates, order of events, seeds, errors."""
 
+import ctypes
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -97,6 +99,51 @@ def test_a_signal_stops_after_the_step():
     assert (stopped.value.number, stopped.value.step) == (signal.SIGTERM, 2)
     assert record.events[-2:] == ["stop 1", "end"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class Signals(Hook):
+    """Sends this process signals at the end of the first step."""
+
+    def __init__(self, *numbers):
+        self.numbers = numbers
+
+    def after_step(self, trainer, step, terms):
+        for number in self.numbers:
+            os.kill(os.getpid(), number)
+
+
+def test_a_launcher_may_repeat_its_signal():
+    record = Record()
+    hooks = [Signals(signal.SIGTERM, signal.SIGTERM), record]
+    with pytest.raises(Stopped) as stopped:
+        trainer_of(Line(), hooks=hooks).fit([batch(1.0)] * 4)
+    assert (stopped.value.number, stopped.value.step) == (signal.SIGTERM, 1)
+    assert "stop 0" in record.events
+
+
+def test_a_second_ctrl_c_is_meant():
+    record = Record()
+    hooks = [Signals(signal.SIGINT, signal.SIGINT), record]
+    with pytest.raises(KeyboardInterrupt):
+        trainer_of(Line(), hooks=hooks).fit([batch(1.0)] * 4)
+    assert record.events[-1] == "end"
+
+
+def test_a_signal_does_not_break_a_wait():
+    """A read that no Python code repeats, as Paddle's store does."""
+    class Wait(Hook):
+
+        def after_step(self, trainer, step, terms):
+            reader, writer = os.pipe()
+            threading.Timer(0.1, lambda: os.kill(
+                os.getpid(), signal.SIGTERM)).start()
+            threading.Timer(0.3, lambda: os.write(writer, b"x")).start()
+            libc = ctypes.CDLL(None, use_errno=True)
+            self.count = libc.read(reader, ctypes.create_string_buffer(1), 1)
+            assert self.count == 1, os.strerror(ctypes.get_errno())
+
+    with pytest.raises(Stopped):
+        trainer_of(Line(), hooks=[Wait()]).fit([batch(1.0)] * 4)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():

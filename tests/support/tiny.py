@@ -53,11 +53,12 @@ def config(folder, **changes):
     return path
 
 
-def start(script, *arguments, **environment):
+def start(script, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+          **environment):
     """Start a root script as a user does; returns the Popen."""
     return subprocess.Popen(
         [sys.executable, script, *map(str, arguments)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=stdout, stderr=stderr,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
 
 
@@ -68,6 +69,28 @@ def run(script, *arguments, **environment):
     return process.returncode, out, err
 
 
+def free_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start_launcher(logs, *command, **options):
+    """Start a script in two processes of one group; returns the Popen.
+
+    Args:
+        logs (Path): folder for workerlog.0 and .1.
+        command: script and arguments.
+        options: see `start`.
+    """
+    port = free_port()
+    return start(
+        "-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--master",
+        f"127.0.0.1:{port}", "--log_dir", logs, *command,
+        PYTHONPATH=str(ROOT), PADDLE_JOB_ID=logs.parent.name, **options)
+
+
 def launch(folder, *command, seconds=300):
     """Run a script in two processes of one group; returns their logs.
 
@@ -75,17 +98,17 @@ def launch(folder, *command, seconds=300):
         folder (Path): a new one, for the logs.
         command: script and arguments.
     """
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    process = start(
-        "-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--master",
-        f"127.0.0.1:{port}", "--log_dir", folder / "log", *command,
-        PYTHONPATH=str(ROOT), PADDLE_JOB_ID=folder.name)
+    process = start_launcher(folder / "log", *command)
     out, err = process.communicate(timeout=seconds)
     logs = [p.read_text() for p in sorted((folder / "log").glob("workerlog*"))]
     assert process.returncode == 0, out + err + "".join(logs)
     return logs
+
+
+def children(pid):
+    """Process ids of a process' children, in the order of their start."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return sorted(map(int, text.split()))
 
 
 def wait_for(test, seconds=60):

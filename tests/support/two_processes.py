@@ -1,8 +1,12 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Run by the launcher in each process: checks that need a group."""
+"""Run by the launcher in each process: checks that need a group.
+
+    two_processes.py [SECONDS that process 0 works while the other waits]
+"""
 
 import sys
+import time
 
 from contrib_semiseg import environment
 
@@ -76,6 +80,10 @@ def gathered_rows(rank):
 if __name__ == "__main__":
     distributed.start()
     assert distributed.world() == 2
+    if len(sys.argv) > 1:
+        if distributed.rank() == 0:
+            time.sleep(float(sys.argv[1]))
+        distributed.fence()
     for check in (averaged_gradients, averaged_statistics, counters,
                   gathered_rows):
         check(distributed.rank())

@@ -75,6 +75,22 @@ def test_the_benchmark_prints_its_figures(trained):
         assert re.search(rf"^{re.escape(name)} +\d", out, re.M), out
 
 
+@pytest.mark.slow
+def test_the_benchmark_compares_one_process_with_two(trained):
+    _, config, _ = trained
+    options = ("--config", config, "--scaling", 2, "--rounds", 1, "--steps", 2)
+    status, out, err = tiny.run("tools/benchmark.py", *options,
+                                "--batch_size", 4)
+    assert status == 0, err
+    found = re.search(r"1 x 4 .* ([\d.]+) s a step.*\n2 x 2 .* ([\d.]+) s a "
+                      r"step[\s\S]*speed-up +([\d.]+) ", out)
+    one, two, speedup = map(float, found.groups())
+    assert speedup == pytest.approx(one / two, rel=0.02)
+    status, _, err = tiny.run("tools/benchmark.py", *options,
+                              "--batch_size=3")
+    assert status == 2 and "allowed: a multiple of 2" in err
+
+
 def test_pseudo_labels_become_a_dataset_to_train_on(trained, tmp_path):
     folder, config, _ = trained
     photos, out = tmp_path / "photos", tmp_path / "pseudo"
