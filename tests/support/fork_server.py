@@ -9,6 +9,7 @@ session of its own as if it had been typed.
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -51,7 +52,8 @@ class Command:
 
     def __init__(self, pid, log, statuses):
         self.pid, self.log, self.status = pid, log, None
-        self._reader = threading.Thread(target=self._read, args=[statuses])
+        self._reader = threading.Thread(target=self._read, args=[statuses],
+                                        daemon=True)
         self._reader.start()
 
     def _read(self, statuses):
@@ -75,6 +77,7 @@ class Command:
         """Wait for its end; returns (status, what it printed)."""
         self._reader.join(seconds)
         if self.status is None:
+            self.signal(signal.SIGKILL)
             raise TimeoutError(f"still running after {seconds} s:\n"
                                f"{self.text}")
         return self.status, self.text
