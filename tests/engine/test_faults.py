@@ -34,7 +34,7 @@ EXPECTED = {
     "launcher_stopped": (15, STOPPED),
     "rank_killed": (None, "."),
     "ranks_killed": (None, "."),
-    "full_disk_of_two": (2, NO_SPACE),
+    "full_disk_of_two": (2, NO_SPACE.replace("cannot", "(process 0: )?cannot")),
     "deleted_image_of_two": (
         2, r"error: (process 1: )?data/imgs/3\.png: the image is mis"),
     "nan_input_of_two": (
