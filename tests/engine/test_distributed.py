@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes on one machine, over gloo."""
 
+import random
 import time
 
 import numpy as np
@@ -17,6 +18,7 @@ from contrib_semiseg.engine.optimizer import (
     load_optimizer_state,
     optimizer_state,
 )
+from contrib_semiseg.engine.trainer import seed_step
 from tests.support import strong, tiny
 
 
@@ -83,6 +85,17 @@ def test_an_error_of_one_process_ends_both_with_its_words(tmp_path):
 def test_one_process_keeps_its_errors(error, words):
     with pytest.raises(type(error), match=words), distributed.one_for_all():
         raise error
+
+
+def test_each_process_has_draws_of_its_own(monkeypatch):
+    draws = []
+    for rank in (0, 1, 0):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        seed_step(3, 5)
+        draws.append((float(paddle.rand([1])), np.random.rand(),
+                      random.random()))
+    first, second, again = draws
+    assert first == again and not set(first) & set(second)
 
 
 def test_synchronized_norms_keep_names_values_and_momenta(monkeypatch):

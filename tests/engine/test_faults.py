@@ -34,9 +34,11 @@ EXPECTED = {
     "launcher_stopped": (15, STOPPED),
     "rank_killed": (None, "."),
     "ranks_killed": (None, "."),
-    "full_disk_of_two": (2, NO_SPACE),
-    "deleted_image_of_two": (2, r"error: data/imgs/3\.png: the image is mis"),
-    "nan_input_of_two": (2, r"error: data/imgs/3\.png: .* not finite"),
+    "full_disk_of_two": (2, NO_SPACE.replace("cannot", "(process 0: )?cannot")),
+    "deleted_image_of_two": (
+        2, r"error: (process 1: )?data/imgs/3\.png: the image is mis"),
+    "nan_input_of_two": (
+        2, r"error: (process 1: )?data/imgs/3\.png: .* not finite"),
 }
 QUICK = (faults.flipped_checkpoint, faults.deleted_image)
 
