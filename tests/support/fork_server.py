@@ -3,7 +3,7 @@
 """Commands in processes of their own, without the seconds of their imports.
 
 A server that has imported everything forks for each command, which runs in a
-session of its own as if it had been typed.
+process group of its own as if it had been typed.
 """
 
 import json
@@ -31,6 +31,8 @@ class Server:
 
     def __exit__(self, *error):
         self.process.stdin.close()
+        if error[0]:  # which would else wait for the command under way
+            self.process.kill()
         self.process.wait(timeout=60)
 
     def start(self, log, *arguments):
@@ -84,7 +86,6 @@ class Command:
 
 
 def _become(log, arguments):
-    os.setsid()
     handle = os.open(log, os.O_WRONLY | os.O_APPEND)
     for number in (1, 2):
         os.dup2(handle, number)
@@ -97,6 +98,8 @@ def serve():
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
         pid = os.fork()
+        # A group of its own, before anybody can signal it.
+        os.setpgid(pid, pid)
         if not pid:
             _become(request["log"], request["arguments"])
             return
