@@ -10,6 +10,7 @@ step in which some parameter is unused.
 import contextlib
 import os
 import signal
+import threading
 import time
 import traceback
 
@@ -24,6 +25,8 @@ BUCKET = 8 << 20
 _PREFIX = "contrib_semiseg/"  # of our keys in the processes' common store
 _PAUSES = (0.001, 0.1)  # seconds between two looks there, first and longest
 _LISTEN_SECONDS = 0.5  # for the words of a process that cannot be reached
+BEAT_SECONDS = 5.0  # between two signs of life
+SILENT_SECONDS = 45.0  # without one, a process is lost
 _TALK = f"{os.sep}paddle{os.sep}distributed{os.sep}"
 
 
@@ -181,10 +184,62 @@ def agree(**facts):
                     "on all machines, and one save_dir that they share")
 
 
+_talking = threading.Lock()  # the store takes one question at a time
+
+
 def _count(key, more=0):
     """Add to a number of the common store; returns it. Never blocks."""
     store = paddle.base.core.create_or_get_global_tcp_store()
-    return store.add(_PREFIX + key, more)
+    with _talking:
+        return store.add(_PREFIX + key, more)
+
+
+@contextlib.contextmanager
+def _signs_of_life():
+    """Inside, a thread tells the other processes that this one lives.
+
+    On its own machine the launcher sees a process that is killed; the ones
+    that wait for it on other machines see that it has gone silent.
+    """
+    ended = threading.Event()
+
+    def beat():
+        # Without a store the main thread meets the error, too.
+        with contextlib.suppress(RuntimeError, OSError, ValueError):
+            while not ended.wait(BEAT_SECONDS):
+                _count(f"alive/{rank()}", 1)
+
+    _count(f"alive/{rank()}", 1)
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(BEAT_SECONDS)
+
+
+class _Watch:
+    """Looks for processes that have gone silent."""
+
+    def __init__(self):
+        now = time.monotonic()
+        self._seen = {r: (0, now) for r in range(world()) if r != rank()}
+        self._next = now + BEAT_SECONDS
+
+    def look(self):
+        """The first silent process, or None; looks now and then only."""
+        now = time.monotonic()
+        if now < self._next:
+            return None
+        self._next = now + BEAT_SECONDS
+        for other, (before, since) in self._seen.items():
+            beats = _count(f"alive/{other}")
+            if beats != before:
+                self._seen[other] = (beats, now)
+            elif beats and now - since > SILENT_SECONDS:
+                return other
+        return None
 
 
 _fences = 0
@@ -196,7 +251,8 @@ def fence():
     A collective on gloo gives up after 30 s; a look at the common store does
     not, so that unequal work (evaluation, checkpoints) ends in one.
 
-    Raises: LostProcess if one of them tells an error meanwhile.
+    Raises: LostProcess if one of them tells an error or goes silent
+        meanwhile.
     """
     global _fences
     if world() == 1:
@@ -212,12 +268,18 @@ def fence():
 
 def _wait_for(key, number):
     """Count oneself and wait until `number` are there."""
-    pause = _PAUSES[0]
+    pause, watch = _PAUSES[0], _Watch()
     arrived = _count(key, 1)
     while arrived < number:
         error = heard()
         if error:
             raise error
+        silent = watch.look()
+        if silent is not None:
+            raise LostProcess(
+                f"process {silent} has given no sign of life for "
+                f"{SILENT_SECONDS:.0f} s: it, or its machine, was stopped; "
+                "go on with --resume_model auto")
         time.sleep(pause)
         pause = min(2 * pause, _PAUSES[1])
         arrived = _count(key)
@@ -241,7 +303,9 @@ def tell(words, status):
     """Leave an error for the other processes; the first one counts."""
     if _count("telling", 1) == 1:
         store = paddle.base.core.create_or_get_global_tcp_store()
-        store.set(f"{_PREFIX}words", f"{status} process {rank()}: {words}")
+        with _talking:
+            store.set(f"{_PREFIX}words",
+                      f"{status} process {rank()}: {words}")
         _count("told", 1)
 
 
@@ -250,7 +314,8 @@ def heard():
     if not _count("told"):
         return None
     store = paddle.base.core.create_or_get_global_tcp_store()
-    status, words = store.get(f"{_PREFIX}words").decode().split(" ", 1)
+    with _talking:
+        status, words = store.get(f"{_PREFIX}words").decode().split(" ", 1)
     return LostProcess(words, int(status))
 
 
@@ -298,7 +363,8 @@ def one_for_all(*together):
     before = signal.signal(signal.SIGTERM, _on_terminate)
     signal.siginterrupt(signal.SIGTERM, False)
     try:
-        yield
+        with _signs_of_life():
+            yield
     except (LostProcess, *together):
         raise
     except Exception as error:

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes on one machine, over gloo."""
 
+import os
 import random
+import signal
 import time
 
 import numpy as np
@@ -59,6 +61,25 @@ def test_two_launchers_are_two_machines(tmp_path):
     assert "iter: 3/3" in ends[0][0] and "x 2" in ends[0][0]
     assert [p.name for p in checkpoint.checkpoints(tmp_path / "two")] == [
         "iter_3"]
+
+
+def test_a_process_that_goes_silent_on_another_machine_is_lost(tmp_path):
+    # Stopped instead of killed: its launcher then does nothing about it, as
+    # none does about another machine.
+    port = tiny.free_port()
+    machines = [tiny.start(
+        "-m", "paddle.distributed.launch", "--master", f"127.0.0.1:{port}",
+        "--nnodes", 2, "--rank", rank, "--nproc_per_node", 1, "--log_dir",
+        tmp_path / f"log{rank}", "tests/support/silent_rank.py", 4,
+        PYTHONPATH=str(tiny.ROOT)) for rank in range(2)]
+    try:
+        out, err = machines[0].communicate(timeout=60)
+    finally:
+        for pid in tiny.children(machines[1].pid):
+            os.kill(pid, signal.SIGKILL)
+        machines[1].communicate(timeout=60)
+    assert machines[0].returncode == 1 and "both are there" in out, out + err
+    assert "error: process 1 has given no sign of life for 4 s" in out + err
 
 
 def test_an_error_of_one_process_ends_both_with_its_words(tmp_path):
