@@ -7,12 +7,14 @@ Exit status 2 is the user's to mend and comes with one line on stderr.
 
 import argparse
 import errno
+import os
 import sys
 
 from contrib_semiseg.cvlibs.config import is_index
 from contrib_semiseg.cvlibs.errors import UserError, nearest, one_line
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_READER = 128 + 13  # SIGPIPE, which not every system has
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,18 +68,42 @@ def _disk_line(error):
     return f"{error.strerror}{place}; {hint}"
 
 
+def silence():
+    """Send what is still printed to nowhere: its reader is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _reader_is_gone():
+    """Whether standard output is a pipe whose other end is closed."""
+    try:
+        print(flush=True)  # what was refused may not be kept for a flush
+    except BrokenPipeError:
+        return True
+    return False
+
+
 def run(main):
     """Run a command and leave with its exit status.
 
     0 or what `main` returns; 2 and one line for a UserError (or the status
-    that it has) or a disk that is full or not writable; 130 for Ctrl-C.
+    that it has) or a disk that is full or not writable; 130 for Ctrl-C; 141
+    where the reader of its output (`| head`) is gone, as in a shell.
     Other errors are bugs and keep their traceback.
     """
     status = 2
     try:
-        sys.exit(main() or 0)
+        done = main() or 0
+        sys.stdout.flush()
+        sys.exit(done)
     except UserError as error:
         line, status = str(error), error.status
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        silence()
+        sys.exit(_NO_READER)
     except OSError as error:
         line = _disk_line(error)
         if line is None:

@@ -63,6 +63,9 @@ class ArgumentError(UserError, ValueError):
                          f"allowed: {allowed}")
         self.name, self.value, self.allowed = name, value, allowed
 
+    def __reduce__(self):  # on its way from a worker process
+        return type(self), (self.name, self.value, self.allowed)
+
 
 def nearest(name, allowed):
     """Return "; did you mean 'x'?" for the closest of `allowed`, or ""."""

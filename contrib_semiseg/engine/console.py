@@ -7,15 +7,23 @@ import time
 
 from tqdm import tqdm
 
+from contrib_semiseg.cvlibs import cli
 from contrib_semiseg.engine import distributed
 
 
 def say(message):
-    """Print one line with the time, from process 0 only."""
+    """Print one line with the time, from process 0 only.
+
+    A run whose output nobody takes any more (`| tee log`, ended by the same
+    signal) goes on without it.
+    """
     if distributed.rank() == 0:
         now = time.strftime("%Y-%m-%d %H:%M:%S")
-        tqdm.write(f"{now} {message}", file=sys.stdout)
-        sys.stdout.flush()
+        try:
+            tqdm.write(f"{now} {message}", file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            cli.silence()
 
 
 def bar(total, initial=0, title=None):

@@ -3,11 +3,20 @@
 """Exit statuses, one-line errors, devices."""
 
 import errno
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 
 from contrib_semiseg.cvlibs import cli
-from contrib_semiseg.cvlibs.errors import ConfigError, UserError
+from contrib_semiseg.cvlibs.errors import (
+    ArgumentError,
+    ConfigError,
+    UserError,
+)
+from tests.support.tiny import ROOT
 
 
 def leave(error=None, status=None):
@@ -147,3 +156,37 @@ def test_a_gpu_beyond_the_last(monkeypatch):
     assert cli.select_device() == "gpu"
     with pytest.raises(UserError, match="allowed: gpu:0 to gpu:1"):
         cli.select_device("gpu:2")
+
+
+@pytest.mark.parametrize("how, status", [
+    ("cli.run(lambda: [print(k, flush=True) for k in (1, 2)] and 3)", 141),
+    ("cli.run(lambda: print(1) or 3)", 141),
+    # A run goes on, to write its checkpoint.
+    ("cli.run(lambda: [say('one') for _ in range(2)] and 3)", 3)])
+def test_output_that_nobody_reads(how, status):
+    code = ("from contrib_semiseg import environment; environment.prepare();"
+            "from contrib_semiseg.cvlibs import cli;"
+            f"from contrib_semiseg.engine.console import say; {how}")
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=theirs,
+                              stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    finally:
+        os.close(theirs)
+    assert done.returncode == status and "Error" not in done.stderr, \
+        done.stderr
+
+
+def test_a_broken_pipe_elsewhere_is_a_bug():
+    def main():
+        raise BrokenPipeError(32, "of a worker")
+
+    with pytest.raises(BrokenPipeError):
+        cli.run(main)
+
+
+def test_errors_arrive_from_a_worker_process():
+    sent = ArgumentError("size", 3, "4 or more")
+    found = pickle.loads(pickle.dumps(sent))
+    assert (str(found), found.allowed) == (str(sent), "4 or more")
