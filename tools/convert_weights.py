@@ -226,7 +226,7 @@ def main():
     state = weights.plain_names(state)
     network, section = convert(path, state,
                                args.family or recognize(path, state))
-    save_network(network, args.output)
+    save_network(network, args.output, digest=False)
     section["pretrained"] = args.output
     if "backbone" not in section:
         section = {"backbone": section}

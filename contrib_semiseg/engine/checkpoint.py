@@ -103,16 +103,23 @@ def network_bytes(network):
     return buffer.getvalue()
 
 
-def save_network(network, path, scores=None):
+def save_network(network, path, scores=None, digest=True):
     """Save a network's parameters in PaddleSeg's layout, with their digest.
 
     Args:
         network (Layer): what is evaluated.
         path (str): the .pdparams file; its folder is made.
         scores (dict, optional): written as scores.json beside it.
+        digest (bool): keep SHA256SUMS beside it; False where the folder is
+            not of our making.
     """
     path = Path(path)
-    write_files(path.parent, {path.name: network_bytes(network)})
+    if digest:
+        write_files(path.parent, {path.name: network_bytes(network)})
+    else:
+        with explained(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, network_bytes(network))
     if scores is not None:
         write_file(path.with_name("scores.json"),
                    json.dumps(scores, indent=1).encode())
