@@ -163,7 +163,8 @@ def test_a_gpu_beyond_the_last(monkeypatch):
     ("cli.run(lambda: print(1) or 3)", 141),
     # A run goes on, to write its checkpoint.
     ("cli.run(lambda: [say('one') for _ in range(2)] and 3)", 3)])
-def test_output_that_nobody_reads(how, status):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_reads(how, status, unbuffered):
     code = ("from contrib_semiseg import environment; environment.prepare();"
             "from contrib_semiseg.cvlibs import cli;"
             f"from contrib_semiseg.engine.console import say; {how}")
@@ -171,7 +172,9 @@ def test_output_that_nobody_reads(how, status):
     os.close(ours)
     try:
         done = subprocess.run([sys.executable, "-c", code], stdout=theirs,
-                              stderr=subprocess.PIPE, text=True, cwd=ROOT)
+                              stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                              env={**os.environ,
+                                   "PYTHONUNBUFFERED": unbuffered})
     finally:
         os.close(theirs)
     assert done.returncode == status and "Error" not in done.stderr, \
