@@ -62,12 +62,23 @@ def sweep(folder=None):
         return removed
     for path in folder.glob(f"{_CLAIM}*"):
         with contextlib.suppress(OSError), _locked(path):
-            for pid in path.read_text().split():
-                # A number may have gone to another process since.
-                if pid.isdigit() and not Path("/proc", pid).exists():
-                    removed += _remove(folder, pid, path.stat())
-            path.unlink()
+            pids = [p for p in path.read_text().split() if p.isdigit()]
+            # A number may have gone to another process since: later, then.
+            dead = [pid for pid in pids if not _lives(pid)]
+            for pid in dead:
+                removed += _remove(folder, pid, path.stat())
+            if len(dead) == len(pids):
+                path.unlink()
     return removed
+
+
+def _lives(pid):
+    """Whether a process runs; one that ended may still await its parent."""
+    try:
+        stat = Path("/proc", pid, "stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 @contextlib.contextmanager

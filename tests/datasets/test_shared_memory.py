@@ -73,6 +73,19 @@ def test_a_number_that_another_process_has_now(tmp_path):
     segment = tmp_path / f"paddle_{os.getpid()}_1_2"
     segment.write_bytes(b"batch")
     assert sweep(tmp_path) == [] and segment.exists()
+    assert claim.path.exists(), "until that one has ended"
+
+
+def test_a_worker_that_its_parent_has_not_taken_note_of(tmp_path):
+    claim = Claim(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    claim.name([process.pid])
+    os.close(claim._handle)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    (tmp_path / f"paddle_{process.pid}_1_2").write_bytes(b"batch")
+    assert sweep(tmp_path) == [f"paddle_{process.pid}_1_2"]
+    assert names(tmp_path) == []
+    process.wait()
 
 
 def test_a_run_that_ends_takes_its_file_along(tmp_path):
