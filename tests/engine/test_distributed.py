@@ -75,9 +75,10 @@ def test_a_process_that_goes_silent_on_another_machine_is_lost(tmp_path):
     try:
         out, err = machines[0].communicate(timeout=60)
     finally:
-        for pid in tiny.children(machines[1].pid):
-            os.kill(pid, signal.SIGKILL)
-        machines[1].communicate(timeout=60)
+        for machine in machines:
+            for pid in tiny.children(machine.pid):
+                os.kill(pid, signal.SIGKILL)
+            machine.wait(timeout=60)
     assert machines[0].returncode == 1 and "both are there" in out, out + err
     assert "error: process 1 has given no sign of life for 4 s" in out + err
 
