@@ -10,7 +10,6 @@ step in which some parameter is unused.
 import contextlib
 import os
 import signal
-import threading
 import time
 import traceback
 
@@ -19,14 +18,12 @@ import paddle
 from paddle import distributed as dist
 
 from contrib_semiseg.cvlibs.errors import UserError
+from contrib_semiseg.engine import common_store
+from contrib_semiseg.engine.common_store import LostProcess
 
 # Elements of one all-reduce: large enough to hide its latency.
 BUCKET = 8 << 20
-_PREFIX = "contrib_semiseg/"  # of our keys in the processes' common store
-_PAUSES = (0.001, 0.1)  # seconds between two looks there, first and longest
-_LISTEN_SECONDS = 0.5  # for the words of a process that cannot be reached
-BEAT_SECONDS = 5.0  # between two signs of life
-SILENT_SECONDS = 45.0  # without one, a process is lost
+_PAUSES = (0.001, 0.1)  # seconds between two looks, first and longest
 _TALK = f"{os.sep}paddle{os.sep}distributed{os.sep}"
 
 
@@ -184,64 +181,6 @@ def agree(**facts):
                     "on all machines, and one save_dir that they share")
 
 
-_talking = threading.Lock()  # the store takes one question at a time
-
-
-def _count(key, more=0):
-    """Add to a number of the common store; returns it. Never blocks."""
-    store = paddle.base.core.create_or_get_global_tcp_store()
-    with _talking:
-        return store.add(_PREFIX + key, more)
-
-
-@contextlib.contextmanager
-def _signs_of_life():
-    """Inside, a thread tells the other processes that this one lives.
-
-    On its own machine the launcher sees a process that is killed; the ones
-    that wait for it on other machines see that it has gone silent.
-    """
-    ended = threading.Event()
-
-    def beat():
-        # Without a store the main thread meets the error, too.
-        with contextlib.suppress(RuntimeError, OSError, ValueError):
-            while not ended.wait(BEAT_SECONDS):
-                _count(f"alive/{rank()}", 1)
-
-    _count(f"alive/{rank()}", 1)
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(BEAT_SECONDS)
-
-
-class _Watch:
-    """Looks for processes that have gone silent."""
-
-    def __init__(self):
-        now = time.monotonic()
-        self._seen = {r: (0, now) for r in range(world()) if r != rank()}
-        self._next = now + BEAT_SECONDS
-
-    def look(self):
-        """The first silent process, or None; looks now and then only."""
-        now = time.monotonic()
-        if now < self._next:
-            return None
-        self._next = now + BEAT_SECONDS
-        for other, (before, since) in self._seen.items():
-            beats = _count(f"alive/{other}")
-            if beats != before:
-                self._seen[other] = (beats, now)
-            elif beats and now - since > SILENT_SECONDS:
-                return other
-        return None
-
-
 _fences = 0
 
 
@@ -263,88 +202,34 @@ def fence():
     if rank() == 0:
         _wait_for(f"left/{_fences}", world())
     else:
-        _count(f"left/{_fences}", 1)
+        common_store.count(f"left/{_fences}", 1)
 
 
 def _wait_for(key, number):
     """Count oneself and wait until `number` are there."""
-    pause, watch = _PAUSES[0], _Watch()
-    arrived = _count(key, 1)
+    pause, watch = _PAUSES[0], common_store.Watch()
+    arrived = common_store.count(key, 1)
     while arrived < number:
-        error = heard()
+        error = common_store.heard()
         if error:
             raise error
-        silent = watch.look()
-        if silent is not None:
-            raise LostProcess(
-                f"process {silent} has given no sign of life for "
-                f"{SILENT_SECONDS:.0f} s: it, or its machine, was stopped; "
-                "go on with --resume_model auto")
+        watch.look()
         time.sleep(pause)
         pause = min(2 * pause, _PAUSES[1])
-        arrived = _count(key)
-
-
-class LostProcess(UserError):
-    """Another process ended; the message is its own, if it left one.
-
-    Args:
-        words (str): the message.
-        status (int): exit status of that process; 1, of a bug or a kill, is
-            not the user's to mend, and the run may go on.
-    """
-
-    def __init__(self, words, status=1):
-        super().__init__(words)
-        self.status = status
-
-
-def tell(words, status):
-    """Leave an error for the other processes; the first one counts."""
-    if _count("telling", 1) == 1:
-        store = paddle.base.core.create_or_get_global_tcp_store()
-        with _talking:
-            store.set(f"{_PREFIX}words",
-                      f"{status} process {rank()}: {words}")
-        _count("told", 1)
-
-
-def heard():
-    """The error that a process told, as LostProcess, or None."""
-    if not _count("told"):
-        return None
-    store = paddle.base.core.create_or_get_global_tcp_store()
-    with _talking:
-        status, words = store.get(f"{_PREFIX}words").decode().split(" ", 1)
-    return LostProcess(words, int(status))
+        arrived = common_store.count(key)
 
 
 def _cannot_talk(error):
     """Whether an error arose where processes talk to each other."""
     files = [f.filename for f in traceback.extract_tb(error.__traceback__)]
     return isinstance(error, (RuntimeError, OSError, ValueError)) and (
-        files[-1] == __file__ or any(_TALK in name for name in files))
-
-
-def _last_words():
-    """LostProcess of the process that cannot be reached."""
-    end = time.monotonic() + _LISTEN_SECONDS
-    # The store is gone if process 0 is.
-    with contextlib.suppress(RuntimeError, OSError, ValueError):
-        while time.monotonic() < end:
-            error = heard()
-            if error:
-                return error
-            time.sleep(_PAUSES[1])
-    return LostProcess(
-        "another process ended; its workerlog.N, in the launcher's log_dir, "
-        "says why, unless it was killed or ran out of memory; go on with "
-        "--resume_model auto")
+        files[-1] in (__file__, common_store.__file__) or
+        any(_TALK in name for name in files))
 
 
 def _on_terminate(number, frame):
     """Answer the launcher, which ends the others when one process fails."""
-    raise heard() or SystemExit(128 + number)
+    raise common_store.heard() or SystemExit(128 + number)
 
 
 @contextlib.contextmanager
@@ -362,23 +247,24 @@ def one_for_all(*together):
         return
     before = signal.signal(signal.SIGTERM, _on_terminate)
     signal.siginterrupt(signal.SIGTERM, False)
+    listener = common_store.Listener()
     try:
-        with _signs_of_life():
-            yield
-    except (LostProcess, *together):
+        yield
+    except together:
         raise
     except Exception as error:
         # The end is near, and the launcher need not hasten it.
         before = signal.SIG_IGN
         signal.signal(signal.SIGTERM, before)
         if not isinstance(error, UserError) and _cannot_talk(error):
-            raise _last_words() from error
-        with contextlib.suppress(RuntimeError, OSError, ValueError):
-            if isinstance(error, UserError):
-                tell(str(error), error.status)
-            else:
-                tell(f"{type(error).__name__}: {error} (traceback in its "
-                     f"workerlog.{rank()})", 1)
+            raise listener.last_words() from error
+        if not isinstance(error, LostProcess):
+            text, status = (str(error), error.status) if isinstance(
+                error, UserError) else (
+                    f"{type(error).__name__}: {error} (traceback in its "
+                    f"workerlog.{rank()})", 1)
+            listener.tell(text, status)
         raise
     finally:
+        listener.close()
         signal.signal(signal.SIGTERM, before)

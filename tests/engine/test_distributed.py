@@ -63,43 +63,52 @@ def test_two_launchers_are_two_machines(tmp_path):
         "iter_3"]
 
 
-def test_a_process_that_goes_silent_on_another_machine_is_lost(tmp_path):
-    # Stopped instead of killed: its launcher then does nothing about it, as
-    # none does about another machine.
+@pytest.mark.parametrize("rank, number, words", [
+    # Its launcher does nothing about it, as none does about other machines.
+    (1, "SIGSTOP", "process 1 has given no sign of life for 4 s"),
+    # The store goes with it.
+    (0, "SIGKILL", "another process ended; its workerlog.N")])
+def test_a_process_lost_on_another_machine(tmp_path, rank, number, words):
     port = tiny.free_port()
     machines = [tiny.start(
         "-m", "paddle.distributed.launch", "--master", f"127.0.0.1:{port}",
-        "--nnodes", 2, "--rank", rank, "--nproc_per_node", 1, "--log_dir",
-        tmp_path / f"log{rank}", "tests/support/silent_rank.py", 4,
-        PYTHONPATH=str(tiny.ROOT)) for rank in range(2)]
+        "--nnodes", 2, "--rank", i, "--nproc_per_node", 1, "--log_dir",
+        tmp_path / f"log{i}", "tests/support/silent_rank.py", 4, rank, number,
+        PYTHONPATH=str(tiny.ROOT)) for i in range(2)]
     try:
-        out, err = machines[0].communicate(timeout=60)
+        out, err = machines[1 - rank].communicate(timeout=60)
     finally:
         for machine in machines:
-            for pid in tiny.children(machine.pid):
-                os.kill(pid, signal.SIGKILL)
+            if machine.poll() is None:
+                for pid in tiny.children(machine.pid):
+                    os.kill(pid, signal.SIGKILL)
             machine.wait(timeout=60)
-    assert machines[0].returncode == 1 and "both are there" in out, out + err
-    assert "error: process 1 has given no sign of life for 4 s" in out + err
+    logs = "".join(p.read_text() for p in
+                   (tmp_path / f"log{1 - rank}").glob("workerlog.*"))
+    assert machines[1 - rank].returncode == 1, logs
+    assert "both are there" in logs and f"error: {words}" in logs, logs
+    assert "Traceback" not in logs
 
 
-def test_an_error_of_one_process_ends_both_with_its_words(tmp_path):
-    process = tiny.start_launcher(tmp_path / "log",
-                                  "tests/support/failing_ranks.py")
+@pytest.mark.parametrize("rank, wait", [
+    (0, "collective"), (0, "fence"), (1, "collective"), (1, "fence")])
+def test_an_error_of_one_process_ends_both_with_its_words(tmp_path, rank,
+                                                          wait):
+    process = tiny.start_launcher(
+        tmp_path / "log", "tests/support/failing_ranks.py", rank, wait)
     started = time.monotonic()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2 and time.monotonic() - started < 40
-    first, second = ((tmp_path / "log" / f"workerlog.{rank}").read_text()
-                     for rank in range(2))
-    for log in (first, second):
+    logs = [(tmp_path / "log" / f"workerlog.{i}").read_text()
+            for i in range(2)]
+    for log in logs:
         assert ("UserError: the processes do not agree: process 0 has "
                 "images: 9; process 1 has images: 10; allowed") in log
         assert "Traceback" not in log
     words = "images/7.png: is damaged"
-    assert f"LostProcess: process 1: {words}" in first
-    assert f"error: process 1: {words}" in first
-    assert f"DataError: {words}" in second and f"error: {words}" in second
-    assert f"error: process 1: {words}" in out, "the console shows it"
+    assert f"error: process {rank}: {words}" in logs[1 - rank]
+    assert f"error: {words}" in logs[rank]
+    assert words in out, "the console shows it"
 
 
 @pytest.mark.parametrize("error, words", [

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run by a launcher for each of two machines, of which one is lost.
 
-    silent_rank.py SECONDS    without a sign of life, before it counts as lost
+    silent_rank.py SECONDS RANK SIGNAL
+
+SECONDS: without a sign of life, before the other takes it for lost. SIGNAL
+is what the process RANK sends to itself.
 """
 
 import os
@@ -15,24 +18,24 @@ from contrib_semiseg import environment
 environment.prepare()
 
 from contrib_semiseg.cvlibs import cli  # noqa: E402
-from contrib_semiseg.engine import distributed  # noqa: E402
+from contrib_semiseg.engine import common_store, distributed  # noqa: E402
 
 
 @distributed.one_for_all()
 def wait():
     if distributed.rank() == 1:
         # Longer than the limit, but its thread tells that it lives.
-        time.sleep(1.5 * distributed.SILENT_SECONDS)
+        time.sleep(1.5 * common_store.SILENT_SECONDS)
     distributed.fence()
     print("both are there", flush=True)
-    if distributed.rank() == 1:
-        os.kill(os.getpid(), signal.SIGSTOP)
+    if distributed.rank() == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.Signals[sys.argv[3]])
     distributed.fence()
 
 
 def main():
-    distributed.SILENT_SECONDS = float(sys.argv[1])
-    distributed.BEAT_SECONDS = distributed.SILENT_SECONDS / 4
+    common_store.SILENT_SECONDS = float(sys.argv[1])
+    common_store.BEAT_SECONDS = common_store.SILENT_SECONDS / 4
     distributed.start()
     wait()
 
