@@ -29,6 +29,7 @@ MAY_IMPORT = {
 # The places where a run is put together.
 ALSO = {
     "cvlibs/builder.py": ("losses.criterion", "engine.schedules"),
+    "engine/diagnosis.py": ("datasets.truth",),
     "engine/training.py": ("datasets.loader", "datasets.sampling"),
     "engine/trained.py": ("components",),
     "engine/pictures.py": ("datasets.palettes",),
