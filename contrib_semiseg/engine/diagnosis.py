@@ -5,18 +5,20 @@
 Training never sees that truth, and is the same with and without a diagnosis.
 """
 
+import time
 from pathlib import Path
 
 import numpy as np
 import paddle
 
 from contrib_semiseg.cvlibs.errors import ConfigError
+from contrib_semiseg.cvlibs.json_rows import DIAGNOSIS
 from contrib_semiseg.datasets.truth import with_truth
 from contrib_semiseg.engine import distributed
 from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.hooks import Hook
 from contrib_semiseg.engine.inference import eval_mode
-from contrib_semiseg.engine.records import DIAGNOSIS, Rows
+from contrib_semiseg.engine.records import Rows
 from contrib_semiseg.metrics.label_quality import LabelQuality
 
 
@@ -68,6 +70,7 @@ class DiagnosisHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
+        began = time.perf_counter()
         quality = self.measure(trainer.method, step)
         figures = quality.as_dict(self.dataset.class_names)
         self.rows.append({"iter": done, "images": len(self.images),
@@ -75,6 +78,7 @@ class DiagnosisHook(Hook):
         say(f"[DIAGNOSIS] iter: {done}, {told(figures)}")
         if self.writer:
             self._draw(figures, done)
+        trainer.aside_seconds += time.perf_counter() - began
 
     def measure(self, method, step):
         """The LabelQuality over the images of all processes."""

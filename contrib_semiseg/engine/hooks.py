@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
+from contrib_semiseg.cvlibs.json_rows import EVALUATIONS
 from contrib_semiseg.engine import (
     checkpoint,
     distributed,
@@ -85,7 +86,8 @@ class LogHook(Hook):
     Args:
         every (int): steps between lines; the values are means over them.
         writer (LogWriter, optional): VisualDL.
-        rows (Rows, optional): gets the scalars and the memory, too.
+        rows (Rows, optional): gets the scalars and the memory, too; its
+            batch_seconds are without evaluations, checkpoints and diagnoses.
     """
 
     def __init__(self, *, every, writer=None, rows=None):
@@ -101,6 +103,7 @@ class LogHook(Hook):
     def _restart(self, trainer):
         self.since, self.terms = time.perf_counter(), []
         self.waited, self.images = trainer.wait_seconds, trainer.images
+        self.aside = trainer.aside_seconds
 
     def after_step(self, trainer, step, terms):
         self.terms.append(scalars(terms))
@@ -128,7 +131,8 @@ class LogHook(Hook):
             f"{clock(seconds / steps * (step.total - done))}")
         values.update(loss=loss, lr=trainer.learning_rate,
                       images_per_second=rate, data_wait_seconds=wait,
-                      batch_seconds=seconds / steps)
+                      batch_seconds=(seconds - trainer.aside_seconds +
+                                     self.aside) / steps)
         if self.writer:
             for name, value in values.items():
                 self.writer.add_scalar(f"train/{name}", value, done)
@@ -200,7 +204,7 @@ class CheckpointHook(Hook):
         self.evaluate, self.writer = evaluate, writer
         self.best, self.meta = best, meta or {}
         self.scores, self.run_file = None, run_file
-        self.rows = records.Rows(Path(save_dir) / records.EVALUATIONS)
+        self.rows = records.Rows(Path(save_dir) / EVALUATIONS)
 
     def before_training(self, trainer, start_step):
         self.rows.resume(start_step)
@@ -211,10 +215,12 @@ class CheckpointHook(Hook):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
+        began = time.perf_counter()
         check_state(trainer.method, done)
         if self.evaluate:
             self._evaluate(trainer, done)
         self._save(trainer, done)
+        trainer.aside_seconds += time.perf_counter() - began
 
     def _evaluate(self, trainer, done):
         network = trainer.method.eval_network()

@@ -16,6 +16,7 @@ from contrib_semiseg.cvlibs.errors import (
     ConfigError,
     DataError,
 )
+from contrib_semiseg.cvlibs.json_rows import SCALARS
 from contrib_semiseg.datasets.loader import TrainLoader
 from contrib_semiseg.datasets.sampling import training_streams
 from contrib_semiseg.engine import checkpoint, diagnosis, distributed, hooks
@@ -23,7 +24,7 @@ from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.evaluator import evaluate
 from contrib_semiseg.engine.inference import Inferencer, eager_forward
 from contrib_semiseg.engine.progress import Progress
-from contrib_semiseg.engine.records import SCALARS, Rows, RunFile
+from contrib_semiseg.engine.records import Rows, RunFile
 from contrib_semiseg.engine.stages import names_digest
 from contrib_semiseg.engine.trainer import Stopped, Trainer, seed_step
 

@@ -10,7 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from contrib_semiseg.cvlibs import json_rows
 from contrib_semiseg.cvlibs.errors import CheckpointError, DataError
+from contrib_semiseg.cvlibs.json_rows import RUN
 from contrib_semiseg.engine import records
 from contrib_semiseg.engine.hooks import CheckpointHook, LogHook
 from tests.engine.test_trainer import trainer_of
@@ -44,11 +46,11 @@ def test_a_resumed_file_has_each_row_once(tmp_path):
 def test_rows_that_are_damaged_are_none(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"iter": 1}\nrubbish\n[1]\n\xff\n{"iter": 2}\n{"it')
-    assert records.read_rows(path) == [{"iter": 1}, {"iter": 2}]
-    assert records.read_rows(tmp_path / "none") == []
+    assert json_rows.read_rows(path) == [{"iter": 1}, {"iter": 2}]
+    assert json_rows.read_rows(tmp_path / "none") == []
     path.write_text("[" * 100000)
     with pytest.raises(DataError, match="damaged"):
-        records.read_json(path)
+        json_rows.read_json(path)
 
 
 def test_a_full_disk_is_said(tmp_path, monkeypatch):
@@ -104,24 +106,24 @@ def test_run_file_over_sessions(tmp_path):
     run = records.RunFile(tmp_path, facts)
     run.begin(0, 8)
     run.update(4)
-    found = records.read_json(tmp_path / records.RUN)
+    found = json_rows.read_json(tmp_path / RUN)
     assert (found["step"], found["finished"], found["seed"]) == (4, False, 3)
     assert found["command"].startswith("python ")
     assert found["versions"]["paddlepaddle"]
     began = found["started"]
     found["peak_memory_mb"], found["sessions"][0]["seconds"] = 1e6, 100
-    (tmp_path / records.RUN).write_text(json.dumps({**found, "started": "x"}))
+    (tmp_path / RUN).write_text(json.dumps({**found, "started": "x"}))
     again = records.RunFile(tmp_path, facts)
     again.begin(4, 8)
     again.update(8)
-    found = records.read_json(tmp_path / records.RUN)
+    found = json_rows.read_json(tmp_path / RUN)
     assert found["finished"] and found["started"] == "x" != began
     assert [(s["from"], s["to"]) for s in found["sessions"]] == [(0, 4),
                                                                  (4, 8)]
     assert 100 <= found["seconds"] < 110 and found["peak_memory_mb"] == 1e6
-    (tmp_path / records.RUN).write_text("{")  # damaged: the run goes on
+    (tmp_path / RUN).write_text("{")  # damaged: the run goes on
     again.begin(4, 8)
-    assert len(records.read_json(tmp_path / records.RUN)["sessions"]) == 1
+    assert len(json_rows.read_json(tmp_path / RUN)["sessions"]) == 1
 
 
 def test_a_run_that_ends_in_its_save_is_not_finished(tmp_path, monkeypatch):
@@ -135,7 +137,7 @@ def test_a_run_that_ends_in_its_save_is_not_finished(tmp_path, monkeypatch):
     monkeypatch.setattr("contrib_semiseg.engine.checkpoint.save", full)
     with pytest.raises(CheckpointError):
         trainer_of(Line(), total=1, hooks=[hook]).fit([batch(1.0)])
-    assert not records.read_json(tmp_path / records.RUN)["finished"]
+    assert not json_rows.read_json(tmp_path / RUN)["finished"]
 
 
 def test_a_resumed_run_keeps_its_records(tmp_path):
@@ -160,7 +162,7 @@ def test_a_resumed_run_keeps_its_records(tmp_path):
     assert whole == other
     assert rows_of(run, "diagnosis.jsonl") == rows_of(again,
                                                       "diagnosis.jsonl")
-    found = records.read_json(again / records.RUN)
+    found = json_rows.read_json(again / RUN)
     assert found["finished"] and found["images"] == {"labeled": 4,
                                                      "unlabeled": 8}
     assert "--resume_model auto" in found["sessions"][1]["command"]
@@ -172,13 +174,13 @@ def test_a_staged_run(tmp_path):
     status, out, err = tiny.run("train.py", "--config", path)
     assert status == 0, err
     run = tmp_path / "run"
-    found = records.read_json(run / records.RUN)
+    found = json_rows.read_json(run / RUN)
     assert found["finished"] and [
         (name, s["kind"]) for name, s in found["stages"].items()] == [
             ("teacher", "Train"), ("labels", "Label"), ("student", "Train")]
     assert all(s["seconds"] > 0 for s in found["stages"].values())
     assert (run / "config.yml").is_file()
-    student = records.read_json(run / "student" / records.RUN)
+    student = json_rows.read_json(run / "student" / RUN)
     assert student["images"] == {"labeled": 4, "pseudo_labeled": 8}
     row, = rows_of(run / "labels", "diagnosis.jsonl")
     assert row["images"] == 8 and row["learned"] and row["coverage"] == 1
