@@ -64,7 +64,8 @@ class Jobs:
         self.script, self.cwd, self.count = script, cwd, count
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.say, self.after = say, after
-        self.failed, self.running, self.signal = [], [], 0
+        self.failed, self.running, self.told = [], [], []
+        self.signal = 0
 
     def run(self, entries):
         """Train all of them.
@@ -74,13 +75,14 @@ class Jobs:
         """
         handlers = {s: signal.signal(s, self._on_signal) for s in (
             signal.SIGINT, signal.SIGTERM)}
-        waiting, total = list(entries), len(entries)
+        waiting = [(entry, f"[{number}/{len(entries)}]")
+                   for number, entry in enumerate(entries, 1)]
         try:
             while self.running or (waiting and not self.signal):
-                while waiting and not self.signal and \
-                        len(self.running) < self.count:
-                    number = total - len(waiting) + 1
-                    self._start(waiting.pop(0), f"[{number}/{total}]")
+                for job in list(waiting):
+                    if not self.signal and len(self.running) < self.count \
+                            and self._start(*job):
+                        waiting.remove(job)
                 time.sleep(_LOOK_SECONDS)
                 for job in [j for j in self.running
                             if j[0].poll() is not None]:
@@ -92,18 +94,21 @@ class Jobs:
         return self.signal
 
     def _start(self, entry, place):
+        """Begin a run, unless it is there; False while another one holds it.
+        """
         entry.folder.mkdir(parents=True, exist_ok=True)
         held = lock(entry.folder)
         if held is None:
-            self.say(f"{place} {entry.label}: another process trains in "
-                     f"{entry.folder}; left to it")
-            self.failed.append(entry.label)
-            return
+            if entry.label not in self.told:
+                self.say(f"{place} {entry.label}: another process trains in "
+                         f"{entry.folder}; it is waited for")
+                self.told.append(entry.label)
+            return False
         with held:
             if is_finished(entry.folder):
                 self.say(f"{place} {entry.label}: is there, "
                          f"{reached(entry.folder)}")
-                return
+                return True
             entry.write()
             with open(entry.folder / LOG, "ab") as log:
                 process = subprocess.Popen(
@@ -115,6 +120,7 @@ class Jobs:
                     start_new_session=True)
         self.say(f"{place} {entry.label}: begins, see {entry.folder / LOG}")
         self.running.append((process, entry, place, time.monotonic()))
+        return True
 
     def _ended(self, process, entry, place, began):
         seconds = time.monotonic() - began
