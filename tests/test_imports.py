@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "preparation": ("cvlibs",),
     "methods": ("losses", "mixing", "cvlibs"),
     "engine": ("methods.base", "metrics", "cvlibs"),
+    "reports": ("engine", "metrics", "cvlibs"),
     "components": ("datasets", "engine", "losses", "methods", "mixing",
                    "models", "transforms"),
     "scripts": ("environment", "components", "cvlibs", "engine"),
