@@ -103,7 +103,7 @@ def main():
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(
         os, "sched_getaffinity") else os.cpu_count()
-    jobs = Jobs(ROOT / "train.py", ROOT, count=args.jobs, say=say,
+    jobs = Jobs("train.py", ROOT, count=args.jobs, say=say,
                 threads=args.threads or max(1, cores // args.jobs),
                 after=lambda: page.write(save_dir, setting, path, ROOT))
     stopped = 0 if args.page_only else jobs.run(entries)

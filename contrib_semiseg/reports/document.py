@@ -22,7 +22,7 @@ body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #222;
 table { border-collapse: collapse; margin: 1em 0; display: block;
   overflow-x: auto; }
 td, th { border: 1px solid #ddd; padding: .3em .7em; text-align: right; }
-td:first-child, th:first-child { text-align: left; }
+td:first-child, th:first-child, .facts td { text-align: left; }
 th { background: #f4f6f8; }
 pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: 12px; }
 .charts { display: flex; flex-wrap: wrap; gap: 14px; }
@@ -38,12 +38,13 @@ _HEAD = ("run", "seeds", "mIoU, last", "mIoU, best", "precision", "coverage",
          "iterations")
 
 
-def table(head, rows):
-    """An HTML table; all cells are escaped."""
+def table(head, rows, kind="figures"):
+    """An HTML table of a class; all cells are escaped."""
     def cells(tag, row):
         return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
 
-    return ("<table><thead><tr>" + cells("th", head) + "</tr></thead><tbody>"
+    return (f'<table class="{kind}"><thead><tr>'
+            + cells("th", head) + "</tr></thead><tbody>"
             + "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
             + "</tbody></table>")
 
@@ -184,7 +185,7 @@ def detail(run, name, shown):
                  f"{s.get('from')} to {s.get('to')}: {s.get('command')}"
                  for s in info.get("sessions") or []))]
     parts = [f"<h2>{escape(name)}</h2>", table(("", ""), [
-        pair for pair in facts if pair[1] not in (None, "")])]
+        pair for pair in facts if pair[1] not in (None, "")], "facts")]
     for part in run.parts:
         if part.name:
             parts.append(f"<h3>Stage {escape(part.name)}</h3>")

@@ -48,8 +48,8 @@ class Jobs:
     """Runs entries until none is left; finished ones are not repeated.
 
     Args:
-        script (str or Path): the training's command line, train.py.
-        cwd (str or Path): where it runs.
+        script (str): the training's command line, train.py.
+        cwd (Path): the project's folder, in which it runs.
         count (int): trainings at a time.
         threads (int): OMP_NUM_THREADS of each.
         say (callable): takes a line.
@@ -112,7 +112,7 @@ class Jobs:
             entry.write()
             with open(entry.folder / LOG, "ab") as log:
                 process = subprocess.Popen(
-                    [sys.executable, str(self.script), *entry.command()],
+                    [sys.executable, self.script, *entry.command()],
                     cwd=self.cwd, env=self.environment, stdout=log,
                     stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                     pass_fds=[held.fileno()] if os.name == "posix" else (),

@@ -60,7 +60,11 @@ def gains(runs, baseline):
 
 def table(head, rows):
     """A Markdown table; the first column is text, the others numbers."""
-    rows = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    def cells(row):
+        return [str(cell).replace("|", "\\|").replace("<", "&lt;")
+                for cell in row]
+
+    head, rows = cells(head), [cells(row) for row in rows]
     return "\n".join([
         "| " + " | ".join(head) + " |",
         "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|",

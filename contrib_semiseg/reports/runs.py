@@ -26,7 +26,7 @@ from contrib_semiseg.metrics.label_quality import ROWS, LabelQuality
 # Keys in which runs of one recipe may differ.
 FREE = {"seed", "save_dir", "device", "num_workers", "cache_dir", "use_vdl",
         "keep_checkpoint_max", "image_interval", "log_iters",
-        "diagnose_images"}
+        "diagnose_images", "diagnose_interval"}
 
 
 def numbers(rows, key):
