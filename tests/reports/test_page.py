@@ -77,7 +77,7 @@ def test_the_table(tmp_path, runs):
     assert "other" not in text, "it is of another split"
     assert "| `cps` | 66.7 | 50.0 |" in text, "IoU of each class"
     assert "|  | sky | &lt;road> |" in text
-    assert "| `cps` | 70 / 100 | 0 / - |" in text
+    assert "| `cps` | 100 / 100 | 0 / - |" in text
     assert str(tmp_path) not in text
 
 
