@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from contrib_semiseg.cvlibs.errors import CheckpointError, DataError
 from contrib_semiseg.cvlibs.json_rows import RUN
 from contrib_semiseg.engine import records
 from contrib_semiseg.engine.hooks import CheckpointHook, LogHook
+from contrib_semiseg.metrics.confusion import Scores
 from tests.engine.test_trainer import trainer_of
 from tests.support import staged, tiny
 from tests.support.line import Line, batch
@@ -89,6 +91,20 @@ def test_scalars_of_a_run(tmp_path):
     assert second["other"] == pytest.approx(2.5) and first["lr"] > 0
     assert first["batch_seconds"] > 0 and first["images_per_second"] > 0
     assert 10 < first["memory_mb"] <= second["memory_mb"]
+
+
+def test_evaluations_do_not_count_as_steps(tmp_path):
+    def evaluate(network):
+        time.sleep(0.4)
+        return Scores(np.eye(2, dtype=int))
+
+    saver = CheckpointHook(save_dir=str(tmp_path), every=1, keep=2,
+                           evaluate=evaluate)
+    trainer_of(Line(), total=3, hooks=[LogHook(every=1, rows=records.Rows(
+        tmp_path / "scalars.jsonl")), saver]).fit([batch(1.0)] * 3)
+    seconds = [row["batch_seconds"] for row in
+               rows_of(tmp_path, "scalars.jsonl")]
+    assert len(seconds) == 3 and 0 < max(seconds) < 0.4
 
 
 def test_memory_is_that_of_this_program():
