@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "preparation": ("cvlibs",),
     "methods": ("losses", "mixing", "cvlibs"),
     "engine": ("methods.base", "metrics", "cvlibs"),
+    "reports": ("engine", "metrics", "cvlibs"),
     "components": ("datasets", "engine", "losses", "methods", "mixing",
                    "models", "transforms"),
     "scripts": ("environment", "components", "cvlibs", "engine"),
@@ -29,6 +30,7 @@ MAY_IMPORT = {
 # The places where a run is put together.
 ALSO = {
     "cvlibs/builder.py": ("losses.criterion", "engine.schedules"),
+    "engine/diagnosis.py": ("datasets.truth",),
     "engine/training.py": ("datasets.loader", "datasets.sampling"),
     "engine/trained.py": ("components",),
     "engine/pictures.py": ("datasets.palettes",),

@@ -65,6 +65,8 @@ TOP = {
     "skip_nonfinite": Range(0, integer=True),
     "image_interval": Range(0, integer=True),
     "cache_dir": Text(optional=True),
+    "diagnose_interval": Range(0, integer=True),
+    "diagnose_images": _COUNT,
 }
 TEST_CONFIG = {
     "is_slide": check.BOOL,

@@ -120,7 +120,9 @@ class SegDataset:
         if joint_order and list_resampling:
             raise ArgumentError("list_resampling", True,
                                 "false where joint_order is true")
+        self.truth = {}  # of unlabelled images, see `truth.with_truth`
         if role == "unlabeled":
+            self.truth = {row.image: row.mask for row in rows if row.mask}
             rows = [row._replace(mask=None) for row in rows]
         self.rows = rows
         self._section = SECTIONS[role]

@@ -56,6 +56,11 @@ class MixedDataset:
             text += f", {len(self.parts[1])} pseudo-labeled images"
         return text
 
+    @property
+    def counts(self):
+        """Images of each kind, however often they are listed: a dict."""
+        return dict(zip(("labeled", "pseudo_labeled"), map(len, self.parts)))
+
     def place(self, index):
         """(part, index in it) of an item: 0 labelled, 1 pseudo-labelled."""
         part, own = self._places[index]

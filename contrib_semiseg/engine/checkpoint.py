@@ -8,8 +8,6 @@
     SAVE_DIR/best_model/model.pdparams    evaluated network of the best score
 """
 
-import contextlib
-import errno
 import hashlib
 import io
 import json
@@ -25,6 +23,7 @@ from safetensors.numpy import save as to_bytes
 from contrib_semiseg.cvlibs import digests
 from contrib_semiseg.cvlibs.errors import CheckpointError
 from contrib_semiseg.cvlibs.weights import fit, load_state
+from contrib_semiseg.cvlibs.whole_file import explained, write_file
 from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.optimizer import (
     load_optimizer_state,
@@ -36,39 +35,12 @@ MODEL = "model.pdparams"
 _NAME = re.compile(r"iter_(\d+)$")
 
 
-@contextlib.contextmanager
-def explained(path):
-    """Turn a failed write (a full disk, no permission) into one line."""
-    try:
-        yield
-    except OSError as error:
-        hint = ("; free some space or set another save_dir, then go on with "
-                "--resume_model auto" if error.errno == errno.ENOSPC else "")
-        raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}{hint}") from error
-
-
 def _sync(path):
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def write_file(path, data):
-    """Write bytes to a temporary name, flush to disk, then rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with explained(path):
-        try:
-            with open(temporary, "wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def write_files(folder, files):

@@ -7,11 +7,18 @@ A hook observes, saves or stops; it never changes a loss, a batch or a weight.
 
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 import paddle
 
-from contrib_semiseg.engine import checkpoint, distributed, pictures
+from contrib_semiseg.cvlibs.json_rows import EVALUATIONS
+from contrib_semiseg.engine import (
+    checkpoint,
+    distributed,
+    pictures,
+    records,
+)
 from contrib_semiseg.engine.console import bar, clock, say
 from contrib_semiseg.engine.nonfinite import NonFinite, check_state
 
@@ -79,19 +86,24 @@ class LogHook(Hook):
     Args:
         every (int): steps between lines; the values are means over them.
         writer (LogWriter, optional): VisualDL.
+        rows (Rows, optional): gets the scalars and the memory, too; its
+            batch_seconds are without evaluations, checkpoints and diagnoses.
     """
 
-    def __init__(self, *, every, writer=None):
-        self.every, self.writer = every, writer
+    def __init__(self, *, every, writer=None, rows=None):
+        self.every, self.writer, self.rows = every, writer, rows
         self.terms, self.bar = [], None
 
     def before_training(self, trainer, start_step):
+        if self.rows:
+            self.rows.resume(start_step)
         self.bar = bar(trainer.total_steps, start_step, "train")
         self._restart(trainer)
 
     def _restart(self, trainer):
         self.since, self.terms = time.perf_counter(), []
         self.waited, self.images = trainer.wait_seconds, trainer.images
+        self.aside = trainer.aside_seconds
 
     def after_step(self, trainer, step, terms):
         self.terms.append(scalars(terms))
@@ -117,12 +129,16 @@ class LogHook(Hook):
             f"{trainer.learning_rate:.6f}, batch_cost: {seconds / steps:.4f}, "
             f"reader_cost: {wait:.5f}, ips: {rate:.2f} images/sec | ETA "
             f"{clock(seconds / steps * (step.total - done))}")
+        values.update(loss=loss, lr=trainer.learning_rate,
+                      images_per_second=rate, data_wait_seconds=wait,
+                      batch_seconds=(seconds - trainer.aside_seconds +
+                                     self.aside) / steps)
         if self.writer:
-            values.update(loss=loss, lr=trainer.learning_rate,
-                          images_per_second=rate, data_wait_seconds=wait,
-                          batch_seconds=seconds / steps)
             for name, value in values.items():
                 self.writer.add_scalar(f"train/{name}", value, done)
+        if self.rows:
+            self.rows.append({"iter": done, "epoch": step.epoch + 1,
+                              **values, "memory_mb": records.memory_mb()})
         self._restart(trainer)
 
     def after_training(self, trainer):
@@ -179,30 +195,43 @@ class CheckpointHook(Hook):
         writer (LogWriter, optional): VisualDL.
         best (float): best mIoU so far, of a resumed run.
         meta (dict): JSON values kept in the checkpoint.
+        run_file (RunFile, optional): is told of each checkpoint.
     """
 
     def __init__(self, *, save_dir, every, keep, evaluate=None, writer=None,
-                 best=-1.0, meta=None):
+                 best=-1.0, meta=None, run_file=None):
         self.save_dir, self.every, self.keep = save_dir, every, keep
         self.evaluate, self.writer = evaluate, writer
         self.best, self.meta = best, meta or {}
-        self.scores = None
+        self.scores, self.run_file = None, run_file
+        self.rows = records.Rows(Path(save_dir) / EVALUATIONS)
+
+    def before_training(self, trainer, start_step):
+        self.rows.resume(start_step)
+        if self.run_file:
+            self.run_file.begin(start_step, trainer.total_steps)
 
     def after_step(self, trainer, step, terms):
         done = step.it + 1
         if done % self.every and done != step.total:
             return
+        began = time.perf_counter()
         check_state(trainer.method, done)
         if self.evaluate:
             self._evaluate(trainer, done)
         self._save(trainer, done)
+        trainer.aside_seconds += time.perf_counter() - began
 
     def _evaluate(self, trainer, done):
         network = trainer.method.eval_network()
         network.eval()
+        began = time.perf_counter()
         scores = self.evaluate(network)
+        seconds = time.perf_counter() - began
         trainer.method.train()
         self.scores = {"iter": done, **scores.as_dict()}
+        self.rows.append({**self.scores, "seconds": round(seconds, 3),
+                          "confusion": scores.matrix.tolist()})
         better = scores.miou > self.best
         if better:
             self.best = float(scores.miou)
@@ -232,4 +261,6 @@ class CheckpointHook(Hook):
                 meta={"best": self.best, "skipped": trainer.guard.skipped,
                       **self.meta}, scores=self.scores, keep=self.keep)
             say(f"[SAVE] {path}")
+        if self.run_file:
+            self.run_file.update(done)
         distributed.fence()

@@ -7,7 +7,7 @@
 from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.cvlibs.builder import Builder
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.engine import distributed, labeling, trained
+from contrib_semiseg.engine import diagnosis, distributed, labeling, trained
 from contrib_semiseg.engine.checkpoint import write_file
 from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.stages import (
@@ -204,5 +204,9 @@ class Label(_Looking):
             write_file(folder / _LIST, labeling.labels_list(
                 labels, images, folder, folder).encode())
         mean = sum(row.confidence for row in labels) / max(1, len(labels))
-        return files_digest([folder / labeling.LABELS]), {
-            "images": len(labels), "confidence": round(mean, 4)}
+        figures = {"images": len(labels), "confidence": round(mean, 4)}
+        if context.config.get("diagnose_interval"):
+            found = diagnosis.diagnose_masks(builder, labels, folder)
+            figures.update({k: round(found[k], 4) for k in (
+                "coverage", "precision") if found[k] is not None})
+        return files_digest([folder / labeling.LABELS]), figures

@@ -12,6 +12,7 @@ that was begun with other values is refused.
 
 import dataclasses
 import hashlib
+import time
 from pathlib import Path
 
 import yaml
@@ -25,8 +26,9 @@ from contrib_semiseg.cvlibs.errors import (
     nearest,
 )
 from contrib_semiseg.engine import distributed
-from contrib_semiseg.engine.checkpoint import explained, write_file
+from contrib_semiseg.engine.checkpoint import explained, start, write_file
 from contrib_semiseg.engine.console import say
+from contrib_semiseg.engine.records import StagesFile
 from contrib_semiseg.engine.trainer import Stopped
 
 _RECORD, _COMPLETE = "stage.yml", "complete.yml"
@@ -209,6 +211,11 @@ class Pipeline:
             stages=Builder(config).stages(), engine=engine)
         for stage in self.context.stages.values():
             stage.check(self.context)
+        self.record = StagesFile(
+            self.context.root, {"config": config.path, "seed":
+                                config.get("seed", 0)},
+            {name: type(stage).__name__ for name, stage in
+             self.context.stages.items()})
 
     def run(self, only=None):
         """Run the stages that are left, or one alone.
@@ -246,13 +253,18 @@ class Pipeline:
         say(f"[STAGE] {name}: " + ("goes on" if begun else "begins"))
         if not begun:
             begin(folder, record)
+        if distributed.rank() == 0:
+            start(self.context.root, self.context.config.dump())
+            self.record.begin()
         distributed.fence()
+        began = time.monotonic()
         digest, figures = stage.run(self.context)
         complete = {"digest": digest, "figures": figures}
         distributed.fence()
         if distributed.rank() == 0:
             write_file(folder / _COMPLETE, yaml.safe_dump(
                 complete, sort_keys=False).encode())
+            self.record.done(name, time.monotonic() - began)
         distributed.fence()
         say(f"[STAGE] {name}: complete{_told(complete)}")
         return figures

@@ -68,6 +68,8 @@ class Trainer:
         guard (Guard): counts the updates that were left out.
         wait_seconds (float): time spent waiting for data, so far.
         images (int): images seen by this process, so far.
+        aside_seconds (float): time that hooks spent on evaluations,
+            checkpoints and diagnoses, so far; they add to it.
     """
 
     def __init__(self, *, method, optimizer, schedule, total_steps,
@@ -91,6 +93,7 @@ class Trainer:
                            if not p.stop_gradient]
         self.guard = Guard(method, skip_nonfinite)
         self.wait_seconds, self.images = 0.0, 0
+        self.aside_seconds = 0.0
         self.learning_rate = None
         self._signal = 0
 

@@ -16,18 +16,21 @@ from contrib_semiseg.cvlibs.errors import (
     ConfigError,
     DataError,
 )
+from contrib_semiseg.cvlibs.json_rows import SCALARS
 from contrib_semiseg.datasets.loader import TrainLoader
 from contrib_semiseg.datasets.sampling import training_streams
-from contrib_semiseg.engine import checkpoint, distributed, hooks
+from contrib_semiseg.engine import checkpoint, diagnosis, distributed, hooks
 from contrib_semiseg.engine.console import say
 from contrib_semiseg.engine.evaluator import evaluate
 from contrib_semiseg.engine.inference import Inferencer, eager_forward
 from contrib_semiseg.engine.progress import Progress
+from contrib_semiseg.engine.records import Rows, RunFile
 from contrib_semiseg.engine.stages import names_digest
 from contrib_semiseg.engine.trainer import Stopped, Trainer, seed_step
 
 # Keys in which a resumed run may differ from the one that it goes on with.
-FREE_KEYS = {"cache_dir", "device", "do_eval", "image_interval",
+FREE_KEYS = {"cache_dir", "device", "diagnose_images", "diagnose_interval",
+             "do_eval", "image_interval",
              "keep_checkpoint_max", "log_iters", "num_workers", "save_dir",
              "save_interval", "skip_nonfinite", "test_config", "use_vdl",
              "val_dataset"}
@@ -56,6 +59,9 @@ class RunOptions:
         seed (int): of every random draw.
         precision (str), amp_level (str): mixed precision, on a GPU.
         accumulate_steps (int): batches of one update.
+        diagnose_interval (int): steps between diagnoses of the pseudo-labels
+            on unlabelled images whose truth is known; 0 for none.
+        diagnose_images (int): images that such a diagnosis looks at.
         skip_nonfinite (int): updates that may be left out because a loss or
             a gradient is not finite, before the run ends; 0: the first one
             ends it.
@@ -79,6 +85,8 @@ class RunOptions:
     amp_level: str = "O1"
     accumulate_steps: int = 1
     skip_nonfinite: int = 0
+    diagnose_interval: int = 0
+    diagnose_images: int = 32
 
     @classmethod
     def of(cls, config):
@@ -169,21 +177,34 @@ def make_evaluate(builder):
     return run
 
 
-def make_hooks(run, builder, dataset, meta):
-    """The hooks of a run, in their order."""
+def make_hooks(run, builder, dataset, meta, *, facts, learned):
+    """The hooks of a run, in their order.
+
+    Args:
+        facts (dict): of run.json.
+        learned (bool): whether the run learns from unlabelled images.
+    """
     writer = None
     if run.use_vdl and distributed.rank() == 0:
         from visualdl import LogWriter
         writer = LogWriter(str(Path(run.save_dir) / "vdl"))
     found = [hooks.StopOnNonFinite(every=run.log_iters),
-             hooks.LogHook(every=run.log_iters, writer=writer)]
+             hooks.LogHook(every=run.log_iters, writer=writer, rows=Rows(
+                 Path(run.save_dir) / SCALARS))]
     if writer and run.image_interval:
         found.append(hooks.PictureHook(
             every=run.image_interval, writer=writer,
             palette=dataset.palette, transforms=dataset.transforms))
+    if run.diagnose_interval:
+        found.append(diagnosis.DiagnosisHook(
+            every=run.diagnose_interval, dataset=diagnosis.truth_of(builder),
+            count=run.diagnose_images, save_dir=run.save_dir, learned=learned,
+            pad_multiple=builder.config.get("test_config.pad_multiple", 1),
+            writer=writer))
     saver = hooks.CheckpointHook(
         save_dir=run.save_dir, every=run.save_interval,
         keep=run.keep_checkpoint_max, writer=writer, meta=meta,
+        run_file=RunFile(run.save_dir, facts),
         evaluate=make_evaluate(builder) if run.do_eval else None)
     return [*found, saver], saver
 
@@ -262,7 +283,10 @@ def _train(config, resume, datasets, extra_hooks):
     optimizer = builder.optimizer()(method, schedule(0))
     meta = {"config": config.tree, "seed": run.seed,
             "progress": dataclasses.asdict(progress)}
-    all_hooks, saver = make_hooks(run, builder, datasets["labeled"], meta)
+    all_hooks, saver = make_hooks(
+        run, builder, datasets["labeled"], meta,
+        facts=facts_of(config, method, datasets, run),
+        learned=any(name != "labeled" for name in datasets))
     trainer = Trainer(
         method=method, optimizer=optimizer, schedule=schedule,
         total_steps=total, iters_per_epoch=progress.epoch, seed=run.seed,
@@ -294,6 +318,21 @@ def _train(config, resume, datasets, extra_hooks):
         finite=not run.skip_nonfinite)
     trainer.fit(loader, start)
     return saver.scores or {}
+
+
+def facts_of(config, method, datasets, run):
+    """What run.json says of a run beside its surroundings: a dict."""
+    images = {}
+    for name, data in datasets.items():
+        if name != "source":
+            images.update(getattr(data, "counts", {name: len(data)}))
+    return {
+        "config": config.path, "method": type(method).__name__,
+        "seed": run.seed, "batch_size": run.batch_size,
+        "accumulate_steps": run.accumulate_steps, "precision": run.precision,
+        "images": images,
+        "parameters": sum(int(np.prod(p.shape)) for p in method.parameters()
+                          if not p.stop_gradient)}
 
 
 def announce(trainer, datasets):

@@ -6,6 +6,9 @@ import dataclasses
 
 from paddle import nn
 
+from contrib_semiseg.methods.pseudo_labels import sure_labels
+from contrib_semiseg.methods.teacher import predict
+
 
 @dataclasses.dataclass(frozen=True)
 class Step:
@@ -73,6 +76,23 @@ class Method(nn.Layer):
     def eval_network(self):
         """The image-to-logits layer that is evaluated, saved and exported."""
         raise NotImplementedError
+
+    def pseudo_labels(self, images, step):
+        """Labels that unlabelled images have in a step, for a diagnosis.
+
+        Nothing is learned from them here. Called in eval mode and without
+        gradient; draws nothing, changes nothing, asks no other process. Here:
+        the evaluated network's labels of a probability of at least 0.95.
+
+        Args:
+            images (Tensor): float32 [N, 3, H, W], as validation shows them.
+            step (Step): the step that was done.
+
+        Returns: for each network that labels: (int64 [N, H, W], how much each
+            pixel's label counts), the latter bool or float in [0, 1] of that
+            shape or one number for all; empty where none is used yet.
+        """
+        return [sure_labels(predict(self.eval_network(), images), 0.95)]
 
     def total_loss(self, terms):
         """What is differentiated: `grad_scale` times the summed `loss_*`."""

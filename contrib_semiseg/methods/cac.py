@@ -19,6 +19,8 @@ from contrib_semiseg.methods.memory import (
     processes,
     restart_if_resized,
 )
+from contrib_semiseg.methods.pseudo_labels import sure_labels
+from contrib_semiseg.methods.teacher import predict
 from contrib_semiseg.mixing.overlap import overlap_cells
 
 VIEWS = ("view1", "view2")
@@ -107,6 +109,11 @@ class CAC(Method):
         return learns, directional_contrast(
             own.feature, other.feature, own.label, learns, *memory,
             **self.options)
+
+    def pseudo_labels(self, images, step):
+        """Those that choose partners and negatives; none is learned."""
+        return [] if step.epoch < self.start_epoch else [
+            sure_labels(predict(self.model, images), self.conf_thresh)]
 
     @paddle.no_grad()
     def remember(self, views):

@@ -12,6 +12,7 @@ from contrib_semiseg.cvlibs import check, manager
 from contrib_semiseg.losses.cross_entropy import cross_entropy
 from contrib_semiseg.methods.base import Method
 from contrib_semiseg.methods.pseudo_labels import agreement, hard_label
+from contrib_semiseg.methods.teacher import predict
 from contrib_semiseg.mixing.paste import paste
 
 
@@ -66,6 +67,10 @@ class CPS(Method):
         """Weighted: each branch learns the other's labels, on every pixel."""
         return self.cps_weight * (cross_entropy(logits1, label2) +
                                   cross_entropy(logits2, label1))
+
+    def pseudo_labels(self, images, step):
+        return [(hard_label(predict(branch, images)), 1.0)
+                for branch in (self.branch1, self.branch2)]
 
     def eval_network(self):
         return self.branch1

@@ -135,6 +135,10 @@ class CTT(Method):
         return self.views(u, predict(teacher, u, training=self.rule.training),
                           mask)
 
+    def pseudo_labels(self, images, step):
+        return [self.consistency.labels(predict(teacher, images), step)
+                for teacher in (self.teacher_l, self.teacher_r)]
+
     def after_step(self, step):
         self.rule.update(self.teacher_l, self.student_l, step)
         self.rule.update(self.teacher_r, self.student_r, step)

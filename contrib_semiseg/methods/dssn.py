@@ -159,6 +159,12 @@ class DSSN(Method):
                 for level, pair, pixels in zip(
                     ("image", "feature"), (strong, dropped), used)}
 
+    def pseudo_labels(self, images, step):
+        networks = [self.student] if self.is_warm_up(step) else [
+            self.teacher, self.student]
+        logits = [predict(network, images) for network in networks]
+        return [(hard_label(out), self.select(out)) for out in logits]
+
     def after_step(self, step):
         keep = 0.0 if self.is_warm_up(step) else self.keep_rate
         ema_update(self.teacher, self.student, keep)

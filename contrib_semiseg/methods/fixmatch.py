@@ -14,8 +14,13 @@ from contrib_semiseg.losses.consistency import (
     soft_dice,
 )
 from contrib_semiseg.methods.base import Method
-from contrib_semiseg.methods.pseudo_labels import confidence, selected_share
+from contrib_semiseg.methods.pseudo_labels import (
+    confidence,
+    selected_share,
+    sure_labels,
+)
 from contrib_semiseg.methods.strong_views import pasted_images, predict_source
+from contrib_semiseg.methods.teacher import predict
 from contrib_semiseg.mixing.paste import paste
 
 
@@ -96,6 +101,9 @@ class FixMatch(Method):
         sure = conf >= self.conf_thresh
         return {"mask_ratio": selected_share(sure, valid),
                 "show_image": u["weak"], "show_pseudo_label": label}
+
+    def pseudo_labels(self, images, step):
+        return [sure_labels(predict(self.model, images), self.conf_thresh)]
 
     def eval_network(self):
         return self.model

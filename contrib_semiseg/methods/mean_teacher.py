@@ -87,6 +87,9 @@ class MeanTeacher(Method):
             "show_pseudo_label": view.label,
         }
 
+    def pseudo_labels(self, images, step):
+        return [self.consistency.labels(predict(self.teacher, images), step)]
+
     def after_step(self, step):
         self.rule.update(self.teacher, self.student, step)
 

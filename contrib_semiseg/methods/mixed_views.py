@@ -13,7 +13,7 @@ from contrib_semiseg.losses.consistency import (
     weighted_squares,
 )
 from contrib_semiseg.methods.batch_mixing import BatchMixing
-from contrib_semiseg.methods.pseudo_labels import pixel_weight
+from contrib_semiseg.methods.pseudo_labels import confidence, pixel_weight
 from contrib_semiseg.mixing.batch_color import (
     BatchColorJitter,
     BatchGaussianBlur,
@@ -111,13 +111,22 @@ class Consistency:
 
     def __call__(self, logits, view, step):
         """The weighted term of logits [N, C, H, W] in a Step: a scalar."""
-        share = pixel_weight(self.pixel_weight, view.conf, step.it,
-                             conf_thresh=self.conf_thresh,
-                             ramp_iters=self.ramp_iters)
+        share = self.share(view.conf, step)
         if self.kind == "mse":
             return self.weight * weighted_squares(logits, view.probability,
                                                   share)
         return self.weight * weighted_cross_entropy(logits, view.label, share)
+
+    def share(self, conf, step):
+        """How much each pixel counts, see `pseudo_labels.pixel_weight`."""
+        return pixel_weight(self.pixel_weight, conf, step.it,
+                            conf_thresh=self.conf_thresh,
+                            ramp_iters=self.ramp_iters)
+
+    def labels(self, logits, step):
+        """(label, weight) of logits [N, C, H, W]: `Method.pseudo_labels`."""
+        conf, label = confidence(logits)
+        return label, self.share(conf, step)
 
     def sure_share(self, view):
         """Share of the pixels that reach `conf_thresh`: scalar in [0, 1]."""

@@ -35,6 +35,20 @@ def confidence(logits):
 
 
 @paddle.no_grad()
+def sure_labels(logits, threshold):
+    """Labels, and whether each has at least a probability.
+
+    Args:
+        logits (Tensor): [N, C, H, W] float32.
+        threshold (float): in [0, 1].
+
+    Returns: (int64 [N, H, W], bool [N, H, W]).
+    """
+    conf, label = confidence(logits)
+    return label, conf >= threshold
+
+
+@paddle.no_grad()
 def class_relative_selection(logits, *, floor=0.92, fraction=0.96):
     """Pixels nearly as sure of a class as that class' surest pixel.
 

@@ -134,5 +134,14 @@ class U2PL(WarmTeacher):
             "show_pseudo_label": label,
         }
 
+    def pseudo_labels(self, images, step):
+        if step.epoch < self.sup_only_epoch:
+            return []
+        logits = predict(self.teacher, images)
+        entropies = entropy(logits)
+        drop, = percentiles(entropies, paddle.ones_like(entropies, "bool"),
+                            self.percents(step)[:1])
+        return [(hard_label(logits), entropies < drop)]
+
     def notes(self):
         return [self.contrast.memory.note()]

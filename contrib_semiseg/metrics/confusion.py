@@ -32,11 +32,16 @@ def confusion(pred, label, num_classes, ignore_index=255):
     return counts[:-1].reshape(num_classes, num_classes).astype(np.int64)
 
 
-def _ratio(part, whole):
+def ratio(part, whole):
     """part / whole as float64, NaN where `whole` is 0."""
     part = np.asarray(part, np.float64)
     return np.divide(part, whole, out=np.full(part.shape, np.nan),
                      where=np.asarray(whole) != 0)
+
+
+def plain(value):
+    """A number for JSON: None where it is not defined."""
+    return None if np.isnan(value) else float(value)
 
 
 def _nanmean(values):
@@ -67,17 +72,17 @@ class Scores:
     def iou(self):
         """float64 [C], intersection over union of each class."""
         hit = np.diag(self.matrix)
-        return _ratio(hit, self.matrix.sum(0) + self.matrix.sum(1) - hit)
+        return ratio(hit, self.matrix.sum(0) + self.matrix.sum(1) - hit)
 
     @property
     def class_accuracy(self):
         """float64 [C], share of the pixels of a class that were found."""
-        return _ratio(np.diag(self.matrix), self.matrix.sum(1))
+        return ratio(np.diag(self.matrix), self.matrix.sum(1))
 
     @property
     def class_share(self):
         """float64 [C], share of each class in the labelled pixels."""
-        return _ratio(self.matrix.sum(1), self.matrix.sum())
+        return ratio(self.matrix.sum(1), self.matrix.sum())
 
     @property
     def miou(self):
@@ -91,7 +96,7 @@ class Scores:
     @property
     def accuracy(self):
         """Share of the labelled pixels that are right."""
-        return float(_ratio(np.trace(self.matrix), self.matrix.sum()))
+        return float(ratio(np.trace(self.matrix), self.matrix.sum()))
 
     @property
     def kappa(self):
@@ -101,14 +106,10 @@ class Scores:
             return float("nan")
         rows, columns = self.matrix.sum(1) / total, self.matrix.sum(0) / total
         chance = float(rows @ columns)
-        return float(_ratio(self.accuracy - chance, 1.0 - chance))
+        return float(ratio(self.accuracy - chance, 1.0 - chance))
 
     def as_dict(self):
         """Plain values for JSON; an undefined score is None."""
-
-        def plain(value):
-            return None if np.isnan(value) else float(value)
-
         names = ("miou", "miou_no_background", "accuracy", "kappa")
         values = {name: plain(getattr(self, name)) for name in names}
         values["class_iou"] = {name: plain(iou) for name, iou in

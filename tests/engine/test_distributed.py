@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes on one machine, over gloo."""
 
+import json
 import os
 import random
 import signal
@@ -179,7 +180,11 @@ def test_two_processes_train_evaluate_and_save(two):
     assert logs[0].count("BatchNorm sees the images of its own process") == 1
     files = {p.relative_to(folder / "two").parts[0]
              for p in (folder / "two").rglob("*")}
-    assert files == {"best_model", "config.yml", "iter_3", "vdl"}
+    assert files == {"best_model", "config.yml", "evaluations.jsonl",
+                     "iter_3", "run.json", "scalars.jsonl", "vdl"}
+    for name in ("evaluations.jsonl", "scalars.jsonl"):
+        rows = (folder / "two" / name).read_text().splitlines()
+        assert all(json.loads(row)["iter"] <= 3 for row in rows) and rows
     assert len(list((folder / "two" / "vdl").iterdir())) == 1
 
 
