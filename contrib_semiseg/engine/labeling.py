@@ -135,6 +135,9 @@ def read_labels(folder):
 def share_out(images, done, read, *, title, workers=1):
     """The pictures that are left for this process, one after the other.
 
+    All processes have to find the same ones done: none gets its first
+    picture, which it will soon have done, before all have looked.
+
     Args:
         images (list): (path, name) of each.
         done (collection of str): names that are not needed again.
@@ -147,6 +150,7 @@ def share_out(images, done, read, *, title, workers=1):
     if done:
         console.say(f"{title}: {len(done)} of {len(images)} images are done "
                     "already")
+    distributed.fence()
     left = [i for i, (_, name) in enumerate(images) if name not in done]
     own = left[distributed.rank()::distributed.world()]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.engine import labeling
+from contrib_semiseg.engine import distributed, labeling
 from contrib_semiseg.engine.labeling import Lines
 
 
@@ -127,8 +127,17 @@ def test_names_with_commas_and_quotes_survive(tmp_path):
         lines.finish(["another"])
 
 
+def test_no_process_begins_before_all_have_looked(monkeypatch):
+    order = []
+    monkeypatch.setattr(distributed, "fence", lambda: order.append("fence"))
+    pictures = labeling.share_out(
+        [("p", "a.jpg")], {}, lambda path: order.append("read"), title="t")
+    assert list(pictures) == [(0, None)] and order == ["fence", "read"]
+
+
 def test_processes_share_out_what_is_left(monkeypatch):
     seen = {}
+    monkeypatch.setattr(distributed, "fence", lambda: None)
     for rank in range(3):
         monkeypatch.setattr(labeling.distributed, "rank", lambda r=rank: r)
         monkeypatch.setattr(labeling.distributed, "world", lambda: 3)
