@@ -7,6 +7,7 @@ and write while this one runs the network.
 import collections
 import contextlib
 import dataclasses
+import glob
 import os
 import signal
 import time
@@ -15,7 +16,7 @@ from typing import Optional, Union
 from contrib_semiseg.cvlibs.errors import DataError
 from contrib_semiseg.engine import predictor, video, work_pool
 from contrib_semiseg.engine.evaluator import progress
-from contrib_semiseg.engine.inference import confidence
+from contrib_semiseg.engine.inference import Prepared, confidence
 
 STREAMED = ("color", "overlay")  # kinds that can be videos
 
@@ -74,6 +75,21 @@ class Items:
         """Whether their number is known: no video is among them."""
         return not any(moving for _, _, moving in self._entries)
 
+    def clear(self):
+        """Remove what another run wrote of them, which would pass for this
+        one's after a kill.
+        """
+        for stem, (_, _, moving) in zip(self._stems, self._entries):
+            paths = self._outputs.paths(stem)
+            if moving:
+                paths = [video_path(self._outputs, kind, stem)
+                         for kind in STREAMED] + [
+                    file for path in paths for file in glob.glob(os.path.join(
+                        glob.escape(os.path.splitext(path)[0]), "[0-9]*"))]
+            for path in paths:
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(path)
+
     def _is_done(self, paths):
         return self._resume and bool(paths) and all(map(os.path.isfile,
                                                         paths))
@@ -85,10 +101,6 @@ class Items:
         if not leave_out and self._is_done(paths):
             self.skipped += 1
             return False
-        if not self._resume:
-            for path in paths:
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(path)
         return True
 
     def __iter__(self):
@@ -143,8 +155,8 @@ class PredictionJob(work_pool.Job):
     def open(self, item):
         image = (self._read(item.path) if item.frame is None else
                  self._frame(item))
-        prepared, info = self._inferencer.prepare(image)
-        return prepared, (image, info)
+        prepared = self._inferencer.prepare(image)
+        return prepared.array, prepared.cut, (image, prepared.info)
 
     def _frame(self, item):
         if item.stream not in self._readers:
@@ -281,7 +293,7 @@ class Run:
     def _take(self, kind, worker, slot, details):
         item = self._at_work.get((worker, slot))
         if kind == work_pool.OPENED:
-            self._ready.append((worker, slot, details[0]))
+            self._ready.append((worker, slot, Prepared(*details, None)))
             return
         self._at_work.pop((worker, slot), None)
         if kind == work_pool.BROKEN:
@@ -297,7 +309,7 @@ class Run:
     def _forward(self):
         now = [self._ready.popleft()
                for _ in range(min(self.batch, len(self._ready)))]
-        maps = self._inferencer.maps([array for _, _, array in now])
+        maps = self._inferencer.maps([prepared for _, _, prepared in now])
         for (worker, slot, _), part in zip(now, maps):
             self._pool.close(worker, slot, part)
 

@@ -93,6 +93,8 @@ def run(args, config, options, entries, read):
     console.say(note)
     items = prediction.Items(entries, outputs, streamed=streamed,
                              resume=bool(args.resume), frames=args.frames)
+    if not args.resume:
+        items.clear()
     going = prediction.Run(
         inferencer, items,
         prediction.PredictionJob(read, inferencer, outputs, streamed),

@@ -185,41 +185,35 @@ def _groups(passes, batch):
             yield run[first:first + batch]
 
 
-def scores(images, forward, normalize, *, crop_size=None, stride=None,
-           border="move", pad_multiple=1, pad_to=None, sum_softmax=False,
-           flips=((),), batch=1):
+def sums(cuts, forward, *, sum_softmax=False, flips=((),), batch=1):
     """Of each image, the sum of the logits of its windows and flips.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        images (list of ndarray): see `windows`.
-        normalize, crop_size, stride, border, pad_multiple, pad_to: see
-            `windows`.
+        cuts (list): what `windows` returned for each image.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
         batch (int): windows of one size per forward pass, of one image or
             of several.
 
-    Returns: list of float32 [C, h, w] at the sizes of `images`.
+    Returns: list of float32 [C, h, w] at the sizes of the images.
     """
-    cut = [windows(image, normalize, crop_size, stride, border, pad_multiple,
-                   pad_to) for image in images]
-    passes = [(n, box, axes) for n, (_, boxes, _) in enumerate(cut)
+    passes = [(n, box, axes) for n, (_, boxes, _) in enumerate(cuts)
               for box, axes in itertools.product(boxes, flips)]
-    totals = [None] * len(cut)
+    totals = [None] * len(cuts)
     for group in _groups(passes, batch):
         logits = forward(np.stack([
-            np.flip(cut[n][0][:, top:top + h, left:left + w], axes)
+            np.flip(cuts[n][0][:, top:top + h, left:left + w], axes)
             for n, (top, left, h, w), axes in group]))
         if sum_softmax:
             logits = softmax(logits)
         for (n, (top, left, h, w), axes), part in zip(group, logits):
-            canvas, boxes, _ = cut[n]
+            canvas, boxes, _ = cuts[n]
             part = np.flip(part, axes)
-            if totals[n] is None and len(boxes) * len(flips) == 1:
+            if len(boxes) * len(flips) == 1:
                 totals[n] = part
                 continue
             if totals[n] is None:
@@ -229,7 +223,21 @@ def scores(images, forward, normalize, *, crop_size=None, stride=None,
     return [total[:, top:total.shape[1] - bottom,
                   left:total.shape[2] - right]
             for total, (_, _, ((top, bottom), (left, right)))
-            in zip(totals, cut)]
+            in zip(totals, cuts)]
+
+
+def scores(images, forward, normalize, *, crop_size=None, stride=None,
+           border="move", pad_multiple=1, pad_to=None, **options):
+    """`sums` of the windows of raw images.
+
+    Args:
+        images (list of ndarray), normalize, crop_size, stride, border,
+            pad_multiple, pad_to: see `windows`.
+        forward, **options: see `sums`.
+    """
+    return sums([windows(image, normalize, crop_size, stride, border,
+                         pad_multiple, pad_to) for image in images],
+                forward, **options)
 
 
 def score(image, forward, normalize, **options):

@@ -33,7 +33,7 @@ class Job:
     """What is done with an item; each process has a copy of its own."""
 
     def open(self, item):
-        """First part: (array, anything kept for `close`).
+        """First part: (array, more to tell, anything kept for `close`).
 
         Raises: UserError: the item is broken; Ended.
         """
@@ -63,10 +63,10 @@ class _Server:
                 return CLOSED, slot, (self.job.end(*rest),)
             if what == "open":
                 item, = rest
-                array, kept = self.job.open(item)
+                array, more, kept = self.job.open(item)
                 self._kept[slot] = item, kept
                 self.slots[slot].put(array)
-                return OPENED, slot, (array.shape, array.dtype.str)
+                return OPENED, slot, (array.shape, array.dtype.str, more)
             item, kept = self._kept.pop(slot)
             self.job.close(item, kept, self.slots[slot].view(*rest))
             return CLOSED, slot, ()
@@ -199,7 +199,9 @@ class Pool:
             if kind == FAILED:
                 raise details[0]
             if kind == OPENED:
-                details = (self.workers[number].slots[slot].view(*details),)
+                *array, more = details
+                details = (self.workers[number].slots[slot].view(*array),
+                           more)
             yield kind, number, slot, details
 
     def _received(self, block):
