@@ -85,15 +85,14 @@ class Tally:
 
     def __init__(self, classes):
         self.network, self.whole = [], []
-        self.equal = self.pixels = self.least = 0
-        self.matrix = 0
+        self.equal = self.pixels = self.matrix = 0
+        self.least = 1.0
         self.classes = classes
 
     def add(self, label, pred, first, ignore_index):
         same = int((pred == first).sum())
         self.equal, self.pixels = self.equal + same, self.pixels + pred.size
-        self.least = min(self.least, same / pred.size) if self.least else \
-            same / pred.size
+        self.least = min(self.least, same / pred.size)
         self.matrix = self.matrix + confusion(pred, label, self.classes,
                                               ignore_index)
 
@@ -105,10 +104,9 @@ def measure(inferencer, forwards, dataset, count, rounds):
         image, label = dataset.read(index)
         first = None
         for turn in range(rounds):
-            # Another one begins each time, so that none is always first.
-            names = list(forwards)
-            names = names[turn % len(names):] + names[:turn % len(names)]
-            for name in names if turn else list(forwards):
+            # Another one begins each time; the first time it is eager.
+            names, shift = list(forwards), turn % len(forwards)
+            for name in names[shift:] + names[:shift]:
                 started, tally = time.perf_counter(), tallies[name]
                 prepared = inferencer.prepare(image)
                 inferencer.forward = timed(forwards[name], tally.network)

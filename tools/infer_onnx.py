@@ -49,8 +49,10 @@ def open_network(folder, deploy):
     """Input to output, as numpy's arrays."""
     import onnxruntime
 
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        os.path.join(folder, "model.onnx"),
+        os.path.join(folder, "model.onnx"), options,
         providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda x: session.run(None, {name: x})[0]

@@ -150,7 +150,7 @@ class PredictionJob(work_pool.Job):
         self._read, self._inferencer = read, inferencer
         self._outputs, self._streamed = outputs, tuple(
             k for k in streamed if k in outputs.kinds)
-        self._readers, self._writers = {}, {}
+        self._readers, self._writers, self._failed = {}, {}, set()
 
     def open(self, item):
         image = (self._read(item.path) if item.frame is None else
@@ -160,7 +160,11 @@ class PredictionJob(work_pool.Job):
 
     def _frame(self, item):
         if item.stream not in self._readers:
+            if item.stream in self._failed:
+                raise work_pool.Ended
+            self._failed.add(item.stream)  # unless it can be opened
             self._readers[item.stream] = video.Reader(item.path)
+            self._failed.remove(item.stream)
         frame = self._readers[item.stream].frame(item.frame)
         if frame is None:
             raise work_pool.Ended

@@ -26,6 +26,7 @@ _BINARY = {"maximum": ("elementwise_max", {"axis": -1}),
            "minimum": ("elementwise_min", {"axis": -1}),
            "multiply": ("elementwise_mul", {"axis": -1}),
            "matmul": ("matmul_v2", {"trans_x": False, "trans_y": False})}
+_UNARY = ("sigmoid", "log", "floor", "ceil", "rsqrt")
 
 
 class NotSaved(Exception):
@@ -82,6 +83,19 @@ def _older_binary(kind, attributes, function, x, y, *flags, name=None):
     return _append(kind, {"X": x, "Y": y}, given, x.dtype)
 
 
+def _older_unary(kind, function, x, *rest, **named):
+    if not isinstance(x, paddle.static.Variable):
+        return function(x, *rest, **named)
+    return _append(kind, {"X": x}, {}, x.dtype)
+
+
+def _older_expand_as(function, x, y, name=None):
+    if not isinstance(x, paddle.static.Variable):
+        return function(x, y)
+    return _append("expand_as_v2", {"X": x, "Y": y},
+                   {"target_shape": list(y.shape)}, x.dtype)
+
+
 def _older_argmax(function, x, axis=None, keepdim=False, dtype="int64",
                   name=None):
     if not isinstance(x, paddle.static.Variable):
@@ -98,13 +112,16 @@ def _older_argmax(function, x, axis=None, keepdim=False, dtype="int64",
 def _older_form():
     """Inside, programs are written in the older form."""
     ops = paddle._C_ops
-    known = {name: getattr(ops, name) for name in (*_BINARY, "argmax")}
+    older = {name: functools.partial(_older_binary, *rest)
+             for name, rest in _BINARY.items()}
+    older.update({name: functools.partial(_older_unary, name)
+                  for name in _UNARY})
+    older.update(argmax=_older_argmax, expand_as=_older_expand_as)
+    known = {name: getattr(ops, name) for name in older}
     with DygraphOldIrGuard():
         try:
-            for name, (kind, attributes) in _BINARY.items():
-                setattr(ops, name, functools.partial(
-                    _older_binary, kind, attributes, known[name]))
-            ops.argmax = functools.partial(_older_argmax, known["argmax"])
+            for name, function in older.items():
+                setattr(ops, name, functools.partial(function, known[name]))
             yield
         finally:
             for name, function in known.items():
