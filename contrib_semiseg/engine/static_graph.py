@@ -26,7 +26,7 @@ _BINARY = {"maximum": ("elementwise_max", {"axis": -1}),
            "minimum": ("elementwise_min", {"axis": -1}),
            "multiply": ("elementwise_mul", {"axis": -1}),
            "matmul": ("matmul_v2", {"trans_x": False, "trans_y": False})}
-_UNARY = ("sigmoid", "log", "floor", "ceil", "rsqrt")
+_UNARY = ("sigmoid", "gelu", "log", "floor", "ceil", "rsqrt")
 
 
 class NotSaved(Exception):
@@ -93,7 +93,7 @@ def _older_expand_as(function, x, y, name=None):
     if not isinstance(x, paddle.static.Variable):
         return function(x, y)
     return _append("expand_as_v2", {"X": x, "Y": y},
-                   {"target_shape": list(y.shape)}, x.dtype)
+                   {"target_shape": list(y.desc.shape())}, x.dtype)
 
 
 def _older_argmax(function, x, axis=None, keepdim=False, dtype="int64",
@@ -117,15 +117,26 @@ def _older_form():
     older.update({name: functools.partial(_older_unary, name)
                   for name in _UNARY})
     older.update(argmax=_older_argmax, expand_as=_older_expand_as)
-    known = {name: getattr(ops, name) for name in older}
+    # As functions, and as methods, which are found elsewhere.
+    places = [(place, name) for place in (ops, paddle.static.Variable)
+              for name in older if hasattr(place, name)]
+    known = [getattr(*place) for place in places]
     with DygraphOldIrGuard():
         try:
-            for name, function in older.items():
-                setattr(ops, name, functools.partial(function, known[name]))
+            for place, name in places:
+                setattr(place, name, _bound(older[name], getattr(ops, name)))
             yield
         finally:
-            for name, function in known.items():
-                setattr(ops, name, function)
+            for (place, name), function in zip(places, known):
+                setattr(place, name, function)
+
+
+def _bound(older, newer):
+    """One that is a method as well where it is put into a class."""
+    def function(*args, **named):
+        return older(newer, *args, **named)
+
+    return function
 
 
 def save(layer, prefix, shape=(None, 3, None, None), *, older=False):

@@ -31,7 +31,7 @@ class Net(nn.Layer):
         out = self.conv(x)
         out = paddle.maximum(out, out * 0.1)
         gate = F.sigmoid(F.adaptive_avg_pool2d(out, 1))
-        out = paddle.multiply(out, paddle.expand_as(gate, out))
+        out = paddle.multiply(out, gate.expand_as(out))
         return [F.interpolate(out, x.shape[2:], mode="bilinear")]
 
 
