@@ -70,6 +70,7 @@ def run(args, config, options, entries, read):
     Returns: Result.
     """
     _checked(args)
+    entries = list(dict.fromkeys(entries))  # a list may name one twice
     batch = args.batch_size or options.get("batch", 1)
     options = {**options, "batch": batch}
     builder, network = trained.build_network(config, args.model_path)

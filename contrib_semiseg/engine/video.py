@@ -10,6 +10,11 @@ import numpy as np
 from contrib_semiseg.cvlibs.errors import DataError
 
 SUFFIX, _CODEC, _RATE = ".mp4", "mp4v", 25.0
+# Told by content, whatever the name. Playlists, which FFmpeg would follow to
+# other files and hosts, are not among them.
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_FORMATS = ("format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,"
+            "mpegts,mpegvideo|protocol_whitelist;file")
 
 
 class Reader:
@@ -22,7 +27,11 @@ class Reader:
 
     def __init__(self, source):
         self.source, self.place, self.at_end = source, 0, False
-        self._capture = cv2.VideoCapture(source)
+        if isinstance(source, int):
+            self._capture = cv2.VideoCapture(source)
+        else:
+            os.environ[_OPTIONS] = _FORMATS
+            self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             what = (f"camera {source} cannot be opened" if
                     isinstance(source, int) else

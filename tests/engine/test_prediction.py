@@ -227,6 +227,16 @@ def test_a_broken_video_does_not_stop_the_rest(tmp_path):
     assert 2 < result.done < 50
 
 
+@pytest.mark.parametrize("text", [
+    "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{}\n"
+    "#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"])
+def test_a_playlist_is_no_video(tmp_path, text):
+    make_video(tmp_path / "v.avi", 9)
+    (tmp_path / "list.mp4").write_text(text.format(tmp_path / "v.avi"))
+    with pytest.raises(DataError, match="list.mp4: the video cannot be"):
+        video.Reader(str(tmp_path / "list.mp4"))
+
+
 def test_no_camera(tmp_path):
     with pytest.raises(DataError, match="camera 93 cannot be opened"):
         video.Reader(93)

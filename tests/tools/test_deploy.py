@@ -93,6 +93,11 @@ def test_engines_are_compared(call):
 def test_predictions_of_every_kind_are_resumed(run, call, tmp_path):
     _, _, pictures = run
     shutil.copytree(pictures, tmp_path / "in/deep/er")
+    (tmp_path / "twice.txt").write_text("in/deep/er/00000.png\n" * 2)
+    status, out, _ = call("predict.py", "--image_path", tmp_path /
+                          "twice.txt", "--save_dir", tmp_path / "o",
+                          "--engine", "eager")
+    assert status == 0 and "1 images predicted" in out
     (tmp_path / "in/broken.png").write_text("no picture")
     arguments = ("--image_path", tmp_path / "in/**/*.png", "--save_dir",
                  tmp_path / "out", "--engine", "eager", "--num_workers", 2,
@@ -212,3 +217,34 @@ def test_a_killed_run_goes_on_and_does_no_frame_twice(thousand):
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())
     assert len(list(out.glob("*/*/*.*"))) == 3000
     assert not list(out.rglob(".*"))  # nothing half written
+
+
+def test_the_scripts_of_the_page(run, call, tmp_path, monkeypatch):
+    """Those of docs/deploy.md, as they stand there."""
+    pytest.importorskip("paddle2onnx")
+    pytest.importorskip("onnxruntime")
+    page = (tiny.ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    scripts = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert len(scripts) == 2
+    resize = ("--opts", 'val_dataset.transforms=[{type: Resize, target_size: '
+              '[320, 240], interp: AREA}, {type: Normalize}]')
+    status, out, err = call("export.py", "--save_dir", tmp_path / "export",
+                            "--onnx", *resize)
+    assert status == 0, err
+    picture = next(run[2].glob("*.png"))
+    cv2.imwrite(str(tmp_path / "photo.jpg"), cv2.imread(str(picture)))
+    monkeypatch.chdir(tmp_path)
+    maps = []
+    for script in scripts:
+        found = {}
+        exec(script, found)
+        maps.append(found["classes"])
+        assert maps[-1].shape == (240, 320)
+        assert maps[-1].dtype == np.int32
+    assert (maps[0] == maps[1]).mean() >= 0.999
+    x = found["x"]
+    network = Builder(Config.load(run[1])).make_model()
+    network.set_state_dict(paddle.load(str(run[0] / "run/model.pdparams")))
+    network.eval()
+    eager = network(paddle.to_tensor(x))[0].numpy().argmax(axis=1)[0]
+    assert (maps[0] == eager).mean() >= 0.999
