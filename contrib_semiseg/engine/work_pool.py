@@ -11,6 +11,7 @@ import collections
 import contextlib
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
@@ -85,6 +86,9 @@ def _serve(job, slots, pipe, others):
     """Body of a process: answer until the pipe is closed."""
     if sys.platform == "linux":  # it dies with the one that started it
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Woken by a message it does not take the sender's processor away.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     for other in others:
         other.close()
     # These are the first process's to answer.

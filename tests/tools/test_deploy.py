@@ -171,7 +171,7 @@ def thousand(run, tmp_path_factory):
             rng.integers(0, 256, (9, 12, 3), np.uint8), (160, 120)))
     # A network that has some work with each of them.
     tree = yaml.safe_load(run[1].read_text())
-    tree["model"]["backbone"]["channels"] = [32, 48, 64, 64, 64]
+    tree["model"]["backbone"]["channels"] = [64, 96, 128, 128, 128]
     (folder / "c.yml").write_text(yaml.safe_dump(tree))
     paddle.save(Builder(Config.load(folder / "c.yml")).make_model(
         ).state_dict(), str(folder / "model.pdparams"))
