@@ -33,9 +33,9 @@ def _simplified(points, tolerance):
 
 
 def _joined(outer, hole):
-    """One polygon of two, cut where they are nearest."""
-    far = ((outer[:, None] - hole[None]) ** 2).sum(axis=2)
-    i, k = np.unravel_index(far.argmin(), far.shape)
+    """One polygon of two, cut from the hole's left end to a near corner."""
+    k = hole[:, 0].argmin()
+    i = ((outer - hole[k]) ** 2).sum(axis=1).argmin()
     return np.concatenate([outer[:i + 1], np.roll(hole, -k, axis=0),
                            hole[k:k + 1], outer[i:]])
 

@@ -168,7 +168,7 @@ def thousand(run, tmp_path_factory):
         path = folder / "in" / f"{k // 100}" / f"{k:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), cv2.resize(
-            rng.integers(0, 256, (9, 12, 3), np.uint8), (160, 120)))
+            rng.integers(0, 256, (9, 12, 3), np.uint8), (240, 180)))
     # A network that has some work with each of them.
     tree = yaml.safe_load(run[1].read_text())
     tree["model"]["backbone"]["channels"] = [64, 96, 128, 128, 128]
