@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 
 import cv2
 
-from contrib_semiseg.cvlibs.errors import UserError
+from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.engine.scratch import Scratch
 
 _PR_SET_PDEATHSIG = 1
@@ -36,7 +36,7 @@ class Job:
     def open(self, item):
         """First part: (array, more to tell, anything kept for `close`).
 
-        Raises: UserError: the item is broken; Ended.
+        Raises: DataError: the item is broken; Ended.
         """
         raise NotImplementedError
 
@@ -73,10 +73,9 @@ class _Server:
             return CLOSED, slot, ()
         except Ended:
             return ENDED, slot, ()
-        except UserError as error:
-            return (BROKEN if what == "open" else FAILED), slot, (error,)
-        except OSError as error:
-            return FAILED, slot, (error,)
+        except (UserError, OSError) as error:
+            broken = what == "open" and isinstance(error, DataError)
+            return (BROKEN if broken else FAILED), slot, (error,)
         # Whatever else is a bug; its traceback is all that can be sent.
         except Exception:
             return FAILED, slot, (RuntimeError(traceback.format_exc()),)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrib_semiseg.cvlibs.errors import DataError, UserError
+from contrib_semiseg.cvlibs.errors import ConfigError, DataError, UserError
 from contrib_semiseg.datasets.reading import read_image
 from contrib_semiseg.engine import prediction, predictor, video, work_pool
 from contrib_semiseg.engine.inference import Inferencer
@@ -277,13 +277,18 @@ def test_the_first_picture_that_can_be_read(tmp_path):
         prediction.first_picture(entries[:1], read_image)
 
 
-def test_a_bug_in_a_worker_keeps_its_traceback():
+@pytest.mark.parametrize("raised, kind, message", [
+    (KeyError("key"), RuntimeError, "KeyError: 'key'"),
+    (ConfigError("transforms: no"), ConfigError, "transforms: no")])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_no_fault_of_an_item_ends_the_run(raised, kind, message,
+                                                  workers):
     class Job(work_pool.Job):
         def open(self, item):
-            return {}[item]
+            raise raised
 
-    pool = work_pool.Pool(Job(), 1, 1)
+    pool = work_pool.Pool(Job(), workers, 1)
     pool.open(0, "key")
-    with pytest.raises(RuntimeError, match="KeyError: 'key'"):
+    with pytest.raises(kind, match=message):
         list(pool.answers(True))
     pool.shut()
