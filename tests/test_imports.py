@@ -36,8 +36,9 @@ ALSO = {
     "engine/pictures.py": ("datasets.palettes",),
     "engine/training_stage.py": ("datasets.mixed",),
 }
-# `predict.py` lists and reads pictures that no dataset section names.
-ALSO_SCRIPTS = {"predict.py": ("datasets.image_files",)}
+# These list and read pictures that no dataset section names.
+ALSO_SCRIPTS = {"predict.py": ("datasets.image_files",),
+                "export.py": ("datasets.image_files",)}
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*.py"))
 

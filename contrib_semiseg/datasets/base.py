@@ -202,6 +202,11 @@ class SegDataset:
         return named_palette(section.get("palette",
                                          getattr(cls, "PALETTE", None)))
 
+    @classmethod
+    def configured_names(cls, section):
+        """The class names that a section means, or None."""
+        return section.get("class_names") or getattr(cls, "CLASS_NAMES", None)
+
     def with_masks(self, masks):
         """A copy that has masks, and only the images of those.
 

@@ -71,7 +71,7 @@ class CamVid(SegDataset):
         The others: see `SegDataset`.
     """
 
-    PALETTE = PALETTE
+    CLASS_NAMES, PALETTE = CLASS_NAMES, PALETTE
 
     @check.arguments
     def __init__(self, *, role: check.OneOf(*SECTIONS),

@@ -159,6 +159,12 @@ class FolderDataset(SegDataset):
                                      section.get("class_names"), None)
         return palette
 
+    @classmethod
+    def configured_names(cls, section):
+        colors = section.get("mask_colors")
+        return super().configured_names(section) or (
+            list(colors) if isinstance(colors, dict) else None)
+
     def read_image(self, path):
         return read_image(path, image_range=self.image_range,
                           upright=self.upright)

@@ -90,7 +90,7 @@ class ShapeScenes(SegDataset):
         The others: see `SegDataset`.
     """
 
-    PALETTE = PALETTE
+    CLASS_NAMES, PALETTE = CLASS_NAMES, PALETTE
 
     @check.arguments
     def __init__(self, *, role: check.OneOf(*SECTIONS),

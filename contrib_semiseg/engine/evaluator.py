@@ -38,7 +38,7 @@ def read_ahead(read, indices, workers=1):
 def progress(items, total, title):
     """Yield `items`: a bar on a terminal, elsewhere a line now and then.
 
-    Process 0 alone shows it. `total` is their number.
+    Process 0 alone shows it. `total` is their number, None if unknown.
     """
     start = said = time.monotonic()
     with console.bar(total, title=title) as bar:
@@ -46,8 +46,12 @@ def progress(items, total, title):
             yield item
             bar.update()
             now = time.monotonic()
-            if bar.disable and now - said > _LINE_SECONDS and done < total:
-                said = now
+            if not bar.disable or now - said <= _LINE_SECONDS:
+                continue
+            said = now
+            if total is None:
+                console.say(f"{title}: {done} images")
+            elif done < total:
                 left = (now - start) / done * (total - done)
                 console.say(f"{title}: {done} of {total} images, "
                             f"{console.clock(left)} left")

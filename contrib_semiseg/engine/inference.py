@@ -4,6 +4,7 @@
 
 import contextlib
 import numbers
+from typing import NamedTuple, Optional
 
 import numpy as np
 import paddle
@@ -50,6 +51,24 @@ def eager_forward(network):
     return forward
 
 
+def confidence(scores, probabilities=True):
+    """Largest probability of each pixel.
+
+    Args:
+        scores (ndarray): float32 [C, h, w], sums of probabilities.
+        probabilities (bool): with False, logits of one pass.
+
+    Returns: float32 [H, W] in (0, 1].
+    """
+    best = scores.max(axis=0)
+    if probabilities:
+        return best / scores.sum(axis=0)
+    total = np.zeros_like(best)
+    for part in scores:
+        total += np.exp(part - best)
+    return 1.0 / total
+
+
 def merge_options(section, given):
     """Test options of the configuration, overridden by the command line.
 
@@ -80,6 +99,21 @@ def _apply(ops, data):
             data["img"] = data["img"].astype(np.float32, copy=False)
         data = op(data)
     return data
+
+
+class Prepared(NamedTuple):
+    """A picture on its way to the network.
+
+    Attributes:
+        array (ndarray): the canvas of `sliding_window.windows`, or at
+            several scales the picture [h', w', 3] before `Normalize`.
+        cut (list, optional): the boxes and margins of the canvas.
+        info (list): how the transforms before `Normalize` are undone.
+    """
+
+    array: np.ndarray
+    cut: Optional[list]
+    info: list
 
 
 class Inferencer:
@@ -187,13 +221,57 @@ class Inferencer:
 
         Returns: (uint8 [H, W] classes, float32 [C, H, W] summed logits).
         """
-        data = self._prepare(image)
-        maps = sliding_window.multi_scale(
-            data["img"], self.forward, self._normalize, scales=self._scales,
-            **self._options)
-        maps = self._undo(maps, data["trans_info"],
-                          tuple(out_size or image.shape[:2]))
+        prepared = self.prepare(image)
+        return self.finish(self.maps([prepared])[0], prepared.info,
+                           out_size or image.shape[:2])
+
+    def prepare(self, image):
+        """The first part, which needs no network: Prepared."""
+        image, info = self._resized(image)
+        if self._scales != (1.0,) or self._options["scaling"] != "image":
+            return Prepared(image, None, info)
+        canvas, *cut = self._windows(image)
+        return Prepared(canvas, cut, info)
+
+    def maps(self, prepared):
+        """The part with the network.
+
+        Args:
+            prepared (list of Prepared): inputs of one size are run together,
+                at most `batch` of them.
+
+        Returns: list of float32 [C, h', w'], summed logits.
+        """
+        if all(one.cut is not None for one in prepared):
+            return sliding_window.sums(
+                [(one.array, *one.cut) for one in prepared], self.forward,
+                **{k: self._options[k] for k in ("sum_softmax", "flips",
+                                                 "batch")})
+        return sliding_window.multi_scales(
+            [one.array for one in prepared], self.forward, self._normalize,
+            scales=self._scales, **self._options)
+
+    def finish(self, maps, info, out_size):
+        """The last part: as a call returns it.
+
+        Args:
+            maps (ndarray): one of `maps`.
+            info (list): see `Prepared`.
+            out_size (tuple): (H, W) of the result.
+        """
+        maps = self._undo(maps, info, tuple(out_size))
         return sliding_window.argmax(maps), maps
+
+    @property
+    def one_pass(self):
+        """Whether each pixel is of a single forward pass."""
+        return (self._options["crop_size"] is None and
+                len(self._scales) == len(self._options["flips"]) == 1)
+
+    @property
+    def sums_probabilities(self):
+        """Whether results are sums of probabilities, not of logits."""
+        return self._options["sum_softmax"]
 
     def evaluated(self, array):
         """The part of an image or mask [h, w, ...] that scores are of.
@@ -214,18 +292,23 @@ class Inferencer:
 
     def first_input(self, image):
         """What the network gets first for an image: float32 [1, 3, h, w]."""
-        canvas, boxes, _ = sliding_window.windows(
-            self._prepare(image)["img"], self._normalize,
-            *(self._options[name] for name in (
-                "crop_size", "stride", "border", "pad_multiple", "pad_to")))
+        canvas, boxes, _ = self._windows(self._resized(image)[0])
         top, left, h, w = boxes[0]
         return np.ascontiguousarray(canvas[None, :, top:top + h,
                                            left:left + w])
 
-    def _prepare(self, image):
-        data = {"img": image, "trans_info": [], "gt_fields": [],
-                "rng": np.random.default_rng(0)}
-        return _apply(self._before, data)
+    def _resized(self, image):
+        """The image after the transforms before `Normalize`, and how to
+        undo them."""
+        data = _apply(self._before, {
+            "img": image, "trans_info": [], "gt_fields": [],
+            "rng": np.random.default_rng(0)})
+        return data["img"], data["trans_info"]
+
+    def _windows(self, image):
+        return sliding_window.windows(
+            image, self._normalize, *(self._options[name] for name in (
+                "crop_size", "stride", "border", "pad_multiple", "pad_to")))
 
     def _normalize(self, image):
         data = _apply(self._after, {"img": image, "trans_info": [],

@@ -22,6 +22,7 @@ from contrib_semiseg.cvlibs.errors import DataError
 from contrib_semiseg.engine import console, distributed, pictures, predictor
 from contrib_semiseg.engine.checkpoint import write_file
 from contrib_semiseg.engine.evaluator import progress, read_ahead
+from contrib_semiseg.engine.inference import confidence
 
 LABELS = "labels.csv"
 _BLACK = (0, 0, 0)
@@ -161,17 +162,6 @@ def share_out(images, done, read, *, title, workers=1):
             return i, error
 
     yield from progress(read_ahead(load, own, workers), len(own), title)
-
-
-def confidence(scores):
-    """Largest probability of each pixel.
-
-    Args:
-        scores (ndarray): float32 [C, H, W], sums of probabilities.
-
-    Returns: float32 [H, W] in (0, 1].
-    """
-    return scores.max(axis=0) / scores.sum(axis=0)
 
 
 def mask_of(inferencer, image, *, min_confidence=0.0, ignore_index=255):

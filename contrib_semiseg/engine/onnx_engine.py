@@ -12,15 +12,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
 import paddle
-from paddle import nn
 
 from contrib_semiseg.cvlibs.errors import UserError, nearest
+from contrib_semiseg.engine import deployed, static_graph
 from contrib_semiseg.engine.inference import eager_forward
+from contrib_semiseg.engine.static_graph import last_line
 
 ENGINES = ("eager", "onnxruntime", "auto")
 EXTRA = ("paddle2onnx", "onnxruntime")
@@ -33,40 +33,30 @@ class NotPossible(Exception):
     """Why ONNX Runtime cannot run this network, in one line."""
 
 
-class _MainOutput(nn.Layer):
-    """The first of the outputs alone: what inference needs."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    # `paddle.jit.save` finds the layer by the name `self`.
-    def forward(self, x):
-        outputs = self.network(x)
-        return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+def missing_extra():
+    """What to install, in words; None where nothing is missing."""
+    missing = [name for name in EXTRA
+               if importlib.util.find_spec(name) is None]
+    return f"pip install {' '.join(missing)} is needed" if missing else None
 
 
-def _last_line(text):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no message"
+def write_onnx(layer, folder, shape=(None, 3, None, None)):
+    """Write a layer of one input as FOLDER/model.onnx.
 
-
-def _export(network, folder):
-    """Write `network` as ONNX with free batch, height and width.
+    Args:
+        layer (Layer): in eval mode, see `static_graph.Deployed`.
+        folder (str): an existing one; gets other files as well.
+        shape (sequence): of the input; None where it is free.
 
     Returns: the path of the file.
     Raises: NotPossible, also where the exporter aborts its process.
     """
-    prefix, target = str(Path(folder, "network")), str(Path(folder, "n.onnx"))
-    spec = paddle.static.InputSpec([None, 3, None, None], "float32", "x")
+    prefix = str(Path(folder, "traced"))
+    target = str(Path(folder, "model.onnx"))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            paddle.jit.save(_MainOutput(network), prefix, [spec])
-    # Tracing runs the network's own code: anything can be raised.
-    except Exception as error:
-        raise NotPossible("the network cannot be traced: "
-                          f"{_last_line(str(error))}") from error
+        static_graph.save(layer, prefix, shape)
+    except static_graph.NotSaved as error:
+        raise NotPossible(str(error)) from error
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
@@ -83,32 +73,8 @@ def _export(network, folder):
         raise NotPossible("the export was ended by "
                           f"{signal.Signals(-child.returncode).name}")
     if child.returncode or not os.path.isfile(target):
-        raise NotPossible(f"the export failed: {_last_line(child.stdout)}")
+        raise NotPossible(f"the export failed: {last_line(child.stdout)}")
     return target
-
-
-def _session_forward(path):
-    """`forward` through ONNX Runtime on all cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    options.intra_op_num_threads = (int(threads) if threads.isdigit() else
-                                    os.cpu_count())
-    try:
-        session = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"])
-    # Its errors share no base class.
-    except Exception as error:
-        raise NotPossible("ONNX Runtime refuses the export: "
-                          f"{_last_line(str(error))}") from error
-    name = session.get_inputs()[0].name
-
-    def forward(x):
-        return session.run(None, {name: np.ascontiguousarray(x)})[0]
-
-    return forward
 
 
 def difference(forward, reference, x):
@@ -121,7 +87,7 @@ def difference(forward, reference, x):
         found = forward(x)
     # ONNX Runtime's errors share no base class.
     except Exception as error:
-        return f"it fails at {size}: {_last_line(str(error))}"
+        return f"it fails at {size}: {last_line(str(error))}"
     if found.shape != expected.shape:
         return f"its output is {found.shape} instead of {expected.shape}"
     scale = max(float(np.abs(expected).max()), 1e-6)
@@ -133,7 +99,7 @@ def difference(forward, reference, x):
             f"{1 - equal:.2%} of the classes")
 
 
-def _trial_inputs(x):
+def trial_inputs(x):
     """The first input, and a smaller one of odd size cut from it."""
     h, w = (max(side - 1 - side % 2, 1) for side in x.shape[2:])
     return [x, np.ascontiguousarray(x[:, :, :h, :w])]
@@ -152,13 +118,17 @@ def onnx_forward(network, first_input):
     if not device.startswith("cpu"):
         raise NotPossible(f"the device is {device}; ONNX Runtime is used on "
                           "the CPU only")
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    missing = missing_extra()
     if missing:
-        raise NotPossible(f"pip install {' '.join(missing)} is needed")
+        raise NotPossible(missing)
     with tempfile.TemporaryDirectory(prefix="semiseg_onnx_") as folder:
-        forward = _session_forward(_export(network, folder))
+        try:
+            forward = deployed.onnx_forward(write_onnx(
+                static_graph.Deployed(network), folder))
+        except deployed.NotRun as error:
+            raise NotPossible(str(error)) from error
     reference = eager_forward(network)
-    for x in _trial_inputs(first_input):
+    for x in trial_inputs(first_input):
         wrong = difference(forward, reference, x)
         if wrong:
             raise NotPossible(f"the export is wrong: {wrong}")

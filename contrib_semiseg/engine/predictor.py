@@ -1,28 +1,37 @@
 # Copyright (c) 2026 The contrib_semiseg authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Write the predictions of many images as pictures."""
+"""The files that a prediction is written as.
+
+    DIR/class_map/NAME.png    class indices, with a palette
+    DIR/color/NAME.png        the colours of the classes
+    DIR/overlay/NAME.jpg      these over the picture, and a legend
+    DIR/confidence/NAME.png   probability of the class, grey, 8 or 16 bits
+    DIR/polygons/NAME.json    regions, see `polygons`
+"""
 
 import collections
 import io
+import json
 import os
-import uuid
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from contrib_semiseg.cvlibs.errors import DataError
-from contrib_semiseg.engine import console, pictures
-from contrib_semiseg.engine.evaluator import progress, read_ahead
+from contrib_semiseg.engine import legend, pictures, polygons
 
-FOLDERS = ("class_map", "color", "overlay")
+SUFFIXES = {"class_map": ".png", "color": ".png", "overlay": ".jpg",
+            "confidence": ".png", "polygons": ".json"}
+FOLDERS = ("class_map", "color", "overlay")  # those written unless asked
 
 
 def write(path, data):
     """Write bytes under a temporary name and rename."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex[:8]}.{name}.tmp")
+    # A name of its own would stay after every kill.
+    temporary = os.path.join(folder, f".{name}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -62,55 +71,98 @@ def output_names(names):
             for stem, name in zip(stems, names)]
 
 
-def save_prediction(save_dir, name, image, classes, palette):
-    """Write the three pictures of one image, each by rename.
+class Outputs:
+    """What is written of each picture, and where.
 
     Args:
-        save_dir (str): gets class_map/NAME.png (indices, with a palette),
-            color/NAME.png and overlay/NAME.jpg.
-        name (str): relative path without suffix.
-        image (ndarray): uint8 [H, W, 3], RGB.
-        classes (ndarray): uint8 or uint16 [H, W].
+        save_dir (str): see the module.
+        kinds (sequence of str): of SUFFIXES.
+        names (list of str): of the classes.
         palette (ndarray, optional): see `pictures.colorize`.
+        with_legend (bool): overlays have the legend below.
+        confidence_bits (int): 8 or 16: grey is the probability times 255
+            or 65535.
+        tolerance, min_area: see `polygons.trace`.
     """
-    color = pictures.colorize(classes, palette)
-    parts = (
-        (".png", index_png(classes, pictures.full_palette(256, palette))),
-        (".png", _encode(".png", color)),
-        (".jpg", _encode(".jpg", pictures.overlay(image, color))))
-    for folder, (suffix, data) in zip(FOLDERS, parts):
-        write(os.path.join(save_dir, folder, name + suffix), data)
 
+    def __init__(self, save_dir, *, names, kinds=FOLDERS, palette=None,
+                 with_legend=True, confidence_bits=8, tolerance=1.0,
+                 min_area=25):
+        self.save_dir, self.kinds = str(save_dir), tuple(kinds)
+        self.names, self.palette = list(names), palette
+        self.with_legend, self.confidence_bits = with_legend, confidence_bits
+        self.tolerance, self.min_area = tolerance, min_area
 
-def predict(inferencer, images, *, read, save_dir, palette=None, workers=1):
-    """Predict images and write the results; a broken one is passed over.
+    def path(self, kind, name):
+        """The file of one kind; `name` has no suffix."""
+        return os.path.join(self.save_dir, kind, name + SUFFIXES[kind])
 
-    Args:
-        inferencer (Inferencer): image to class map.
-        images (list): (path, relative name) of each.
-        read (callable): path to uint8 [H, W, 3]; DataError if it cannot.
-        save_dir (str): see `save_prediction`.
-        palette (ndarray, optional): see `pictures.colorize`.
-        workers (int): threads that read.
+    def paths(self, name, leave_out=()):
+        """All files of a picture, but for some kinds."""
+        return [self.path(kind, name) for kind in self.kinds
+                if kind not in leave_out]
 
-    Returns: list of the paths that could not be read.
-    """
-    names = output_names([name for _, name in images])
+    def shown(self, kind, image, classes):
+        """The picture of a kind that is one: uint8 [H', W, 3]."""
+        color = pictures.colorize(classes, self.palette)
+        if kind == "color":
+            return color
+        blend = pictures.overlay(image, color)
+        return legend.below(blend, self.names, self.palette) \
+            if self.with_legend else blend
 
-    def load(index):
-        try:
-            return index, read(images[index][0])
-        except DataError as error:
-            return index, error
+    def encode(self, kind, name, image, classes, sure):
+        """The bytes of a file.
 
-    broken = []
-    for index, image in progress(
-            read_ahead(load, range(len(images)), workers), len(images),
-            "predicting"):
-        if isinstance(image, DataError):
-            broken.append(images[index][0])
-            console.say(f"passed over: {image}")
-            continue
-        classes, _ = inferencer(image)
-        save_prediction(save_dir, names[index], image, classes, palette)
-    return broken
+        Args:
+            kind (str): of SUFFIXES.
+            name (str): of the picture, for the polygons.
+            image (ndarray): uint8 [H, W, 3], RGB.
+            classes (ndarray): uint8 or uint16 [H, W].
+            sure (ndarray): float32 [H, W] in [0, 1]; of the confidence.
+        """
+        if kind == "class_map":
+            return index_png(classes,
+                             pictures.full_palette(256, self.palette))
+        if kind == "confidence":
+            most = 2 ** self.confidence_bits - 1
+            grey = np.rint(sure * most).astype(f"uint{self.confidence_bits}")
+            return cv2.imencode(".png", grey)[1].tobytes()
+        if kind == "polygons":
+            return json.dumps(polygons.of_picture(
+                classes, name, self.names, tolerance=self.tolerance,
+                min_area=self.min_area)).encode()
+        return _encode(SUFFIXES[kind], self.shown(kind, image, classes))
+
+    def save(self, name, picture, image, classes, sure=None, leave_out=()):
+        """Write the files of one picture, each by rename.
+
+        Args:
+            name (str): relative path without suffix.
+            picture (str): the name of the picture itself.
+            image, classes, sure: see `encode`.
+            leave_out (sequence of str): kinds.
+        """
+        for kind in self.kinds:
+            if kind not in leave_out:
+                write(self.path(kind, name), self.encode(
+                    kind, picture, image, classes, sure))
+
+    def join_polygons(self, names):
+        """Write polygons.json of all pictures whose own file is there."""
+        path = os.path.join(self.save_dir, "polygons.json")
+
+        def parts():
+            for name in names:
+                try:
+                    with open(self.path("polygons", name),
+                              encoding="utf-8") as file:
+                        yield json.load(file)
+                except FileNotFoundError:
+                    continue
+
+        temporary = path + ".tmp"
+        os.makedirs(self.save_dir, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(polygons.joined(parts(), self.names))
+        os.replace(temporary, path)

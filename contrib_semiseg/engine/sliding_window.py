@@ -178,85 +178,115 @@ def windows(image, normalize, crop_size=None, stride=None, border="move",
 
 
 def _groups(passes, batch):
-    """Cut (box, axes) pairs into lists of at most `batch`, of equal size."""
-    for _, run in itertools.groupby(passes, lambda one: one[0][2:]):
+    """Cut (place, box, axes) into lists of at most `batch`, of equal size."""
+    for _, run in itertools.groupby(passes, lambda one: one[1][2:]):
         run = list(run)
         for first in range(0, len(run), batch):
             yield run[first:first + batch]
 
 
-def score(image, forward, normalize, *, crop_size=None, stride=None,
-          border="move", pad_multiple=1, pad_to=None, sum_softmax=False,
-          flips=((),), batch=1):
-    """Sum of the logits of all windows and flips at one scale.
+def sums(cuts, forward, *, sum_softmax=False, flips=((),), batch=1):
+    """Of each image, the sum of the logits of its windows and flips.
 
     Each window is mirrored by itself, so the result does not depend on
     where a mirrored image would have been cut.
 
     Args:
-        image, normalize, crop_size, stride, border, pad_multiple, pad_to:
-            see `windows`.
+        cuts (list): what `windows` returned for each image.
         forward (callable): see the module.
         sum_softmax (bool): sum probabilities instead of logits.
         flips (sequence): see `flip_axes`.
-        batch (int): windows of one size per forward pass.
+        batch (int): windows of one size per forward pass, of one image or
+            of several.
 
-    Returns: float32 [C, h, w] at the size of `image`.
+    Returns: list of float32 [C, h, w] at the sizes of the images.
     """
-    canvas, boxes, margins = windows(image, normalize, crop_size, stride,
-                                     border, pad_multiple, pad_to)
-    passes = list(itertools.product(boxes, flips))
-    total = None
+    passes = [(n, box, axes) for n, (_, boxes, _) in enumerate(cuts)
+              for box, axes in itertools.product(boxes, flips)]
+    totals = [None] * len(cuts)
     for group in _groups(passes, batch):
         logits = forward(np.stack([
-            np.flip(canvas[:, top:top + h, left:left + w], axes)
-            for (top, left, h, w), axes in group]))
+            np.flip(cuts[n][0][:, top:top + h, left:left + w], axes)
+            for n, (top, left, h, w), axes in group]))
         if sum_softmax:
             logits = softmax(logits)
-        for ((top, left, h, w), axes), part in zip(group, logits):
+        for (n, (top, left, h, w), axes), part in zip(group, logits):
+            canvas, boxes, _ = cuts[n]
             part = np.flip(part, axes)
-            if total is None and len(passes) == 1:
-                total = part
+            if len(boxes) * len(flips) == 1:
+                totals[n] = part
                 continue
-            if total is None:
-                total = np.zeros((len(part), *canvas.shape[1:]), np.float32)
-            total[:, top:top + h, left:left + w] += part
-    (top, bottom), (left, right) = margins
-    return total[:, top:total.shape[1] - bottom, left:total.shape[2] - right]
+            if totals[n] is None:
+                totals[n] = np.zeros((len(part), *canvas.shape[1:]),
+                                     np.float32)
+            totals[n][:, top:top + h, left:left + w] += part
+    return [total[:, top:total.shape[1] - bottom,
+                  left:total.shape[2] - right]
+            for total, (_, _, ((top, bottom), (left, right)))
+            in zip(totals, cuts)]
 
 
-def multi_scale(image, forward, normalize, *, scales=(1.0,), scaling="image",
-                **options):
-    """Sum of `score` over resized images, each brought back to [h, w].
+def scores(images, forward, normalize, *, crop_size=None, stride=None,
+           border="move", pad_multiple=1, pad_to=None, **options):
+    """`sums` of the windows of raw images.
 
     Args:
+        images (list of ndarray), normalize, crop_size, stride, border,
+            pad_multiple, pad_to: see `windows`.
+        forward, **options: see `sums`.
+    """
+    return sums([windows(image, normalize, crop_size, stride, border,
+                         pad_multiple, pad_to) for image in images],
+                forward, **options)
+
+
+def score(image, forward, normalize, **options):
+    """`scores` of one image: float32 [C, h, w]."""
+    return scores([image], forward, normalize, **options)[0]
+
+
+def multi_scales(images, forward, normalize, *, scales=(1.0,),
+                 scaling="image", **options):
+    """Of each image, the sum of `scores` of it resized, brought back.
+
+    Args:
+        images (list of ndarray): see `windows`.
         scales (sequence[float]): factors of the size.
         scaling (str): what is resized, bilinear: "image", the raw one, to
             the rounded size; "input", the normalised one, to the size cut
             to integers, its corners and those of its map aligned.
-        **options: passed to `score`.
+        **options: passed to `scores`.
 
-    Returns: float32 [C, h, w].
+    Returns: list of float32 [C, h, w] at the sizes of `images`.
     """
-    size, total = image.shape[:2], None
+    totals = [None] * len(images)
     for scale in scales:
         if scaling == "input":
-            scaled, as_input = _resized_input(image, normalize, scale)
-            part = resize_aligned(
-                score(scaled, forward, as_input, **options), size)
+            back, as_input = resize_aligned, _as_input
+            scaled = [_resized_input(image, normalize, scale)
+                      for image in images]
         else:
-            scaled = image if scale == 1 else cv2.resize(
+            back, as_input = resize_maps, normalize
+            scaled = [image if scale == 1 else cv2.resize(
                 image, None, fx=scale, fy=scale,
-                interpolation=cv2.INTER_LINEAR)
-            part = resize_maps(score(scaled, forward, normalize, **options),
-                               size)
-        total = part if total is None else total + part
-    return total
+                interpolation=cv2.INTER_LINEAR) for image in images]
+        for n, part in enumerate(scores(scaled, forward, as_input,
+                                        **options)):
+            part = back(part, images[n].shape[:2])
+            totals[n] = part if totals[n] is None else totals[n] + part
+    return totals
+
+
+def multi_scale(image, forward, normalize, **options):
+    """`multi_scales` of one image: float32 [C, h, w]."""
+    return multi_scales([image], forward, normalize, **options)[0]
+
+
+def _as_input(x):
+    return np.ascontiguousarray(x.transpose(2, 0, 1))
 
 
 def _resized_input(image, normalize, scale):
-    """`image` and `normalize` of `score`, the image normalised already."""
+    """The normalised image resized: float32 [h', w', 3]."""
     size = [max(1, int(side * scale)) for side in image.shape[:2]]
-    resized = resize_aligned(normalize(image), size)
-    return resized.transpose(1, 2, 0), lambda x: np.ascontiguousarray(
-        x.transpose(2, 0, 1))
+    return resize_aligned(normalize(image), size).transpose(1, 2, 0)

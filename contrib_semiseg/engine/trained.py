@@ -29,16 +29,22 @@ _TEST_FLAGS = ("is_slide", "crop_size", "stride", "border", "sum_softmax",
                "flip_horizontal", "flip_vertical")
 
 
+def add_network_options(parser):
+    """Add the options that say which trained network."""
+    cli.add_config_options(parser)
+    parser.add_argument(
+        "--model_path", required=True, metavar="PATH",
+        help="weights: a file, or a folder with model.pdparams")
+
+
 def add_options(parser):
     """Add the options of a command that runs a trained network.
 
     A default is None throughout: the configuration's `test_config` holds for
     what is not given.
     """
-    cli.add_config_options(parser)
+    add_network_options(parser)
     add = parser.add_argument
-    add("--model_path", required=True, metavar="PATH",
-        help="weights: a file, or a folder with model.pdparams")
     add("--engine", default="auto", choices=ENGINES,
         help="what runs the network on a CPU; auto takes ONNX Runtime where "
         "it is installed and gives the same result (default: auto)")
@@ -133,6 +139,17 @@ def build_network(config, path):
     fit(network, state, path)
     network.eval()
     return builder, network
+
+
+def class_names_of(config, num_classes):
+    """The validation set's names, or "class 0" and so on; one each."""
+    section = config.get("val_dataset") or {}
+    kind = manager.DATASETS.components_dict.get(section.get("type"))
+    found = getattr(kind, "configured_names", None)
+    names = None if found is None else found(section)
+    return [str(name) for name in names] if names and \
+        len(names) == num_classes else [
+            f"class {k}" for k in range(num_classes)]
 
 
 def palette_of(config):

@@ -11,6 +11,7 @@ from contrib_semiseg.datasets.image_files import (
     find_images,
     first_readable,
     image_reader,
+    is_video,
 )
 
 
@@ -40,6 +41,30 @@ def test_a_file_and_a_list(folder):
     (folder / "list.txt").write_text("a.jpg\n\n./sub/c.png mask.png\n")
     assert names(find_images(str(folder / "list.txt"))) == ["a.jpg",
                                                             "sub/c.png"]
+
+
+def test_a_pattern_of_any_depth(folder):
+    found = find_images(str(folder / "**/*.png"), str(folder / "out"))
+    assert names(found) == ["b.png", "sub/c.png"]
+    assert names(find_images(str(folder / "s?b/*"))) == ["sub/c.png"]
+    assert names(find_images(str(folder / "sub/[a-c].png"))) == ["c.png"]
+    with pytest.raises(DataError, match="0 images; allowed: .jpg"):
+        find_images(str(folder / "*.md"))
+    (folder / "x[1].png").write_bytes((folder / "b.png").read_bytes())
+    assert names(find_images(str(folder / "x[1].png"))) == ["x[1].png"]
+
+
+def test_videos_and_cameras_where_they_are_asked_for(folder):
+    (folder / "v.MP4").write_bytes(b"")
+    found = find_images(str(folder / "*.*"), videos=True)
+    assert [is_video(path) for path, _ in found] == [False, False, True]
+    assert names(find_images(str(folder / "v.MP4"), videos=True)) == ["v.MP4"]
+    assert len(find_images(str(folder / "*.*"))) == 2
+    assert find_images("0", videos=True) == [(0, "camera0")]
+    assert is_video(0)
+    for path in ("0", "\u00b2"):
+        with pytest.raises(DataError, match="missing"):
+            find_images(path, videos=path != "0")
 
 
 def test_missing_images_and_empty_folders_are_named(folder):

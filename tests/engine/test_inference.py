@@ -9,6 +9,7 @@ from paddleseg.transforms import Normalize, Padding, Resize
 from contrib_semiseg.cvlibs.errors import ArgumentError, ConfigError
 from contrib_semiseg.engine.inference import (
     Inferencer,
+    confidence,
     eager_forward,
     eval_mode,
     merge_options,
@@ -259,3 +260,12 @@ def test_padding_to_a_multiple_is_of_whole_images():
                        "is_slide is true"):
         Inferencer(forward=Seen(), is_slide=True, crop_size=[8, 8],
                    pad_multiple=8)
+
+
+def test_confidence_is_the_largest_probability():
+    logits = np.random.default_rng(0).normal(0, 9, (4, 3, 5)).astype("f")
+    powers = np.exp(logits.astype(np.float64))
+    wanted = powers.max(axis=0) / powers.sum(axis=0)
+    np.testing.assert_allclose(confidence(logits + 200, False), wanted, 1e-4)
+    np.testing.assert_allclose(confidence(powers / powers.sum(axis=0) * 3),
+                               wanted, 1e-6)

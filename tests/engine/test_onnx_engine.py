@@ -101,12 +101,12 @@ def test_an_unknown_engine_is_refused(net):
 def test_a_wrong_export_is_refused(net, monkeypatch):
     right = eager_forward(net)
     monkeypatch.setattr(onnx_engine, "EXTRA", ("json",))
-    monkeypatch.setattr(onnx_engine, "_export", lambda *_: "file")
+    monkeypatch.setattr(onnx_engine, "write_onnx", lambda *_: "file")
 
     def at_odd_sizes(x):  # right on the picture, wrong on the second trial
         return right(x) * (1.0 if x.shape == X.shape else 1.01)
 
-    monkeypatch.setattr(onnx_engine, "_session_forward",
+    monkeypatch.setattr(onnx_engine.deployed, "onnx_forward",
                         lambda path: at_odd_sizes)
     _, note = onnx_engine.choose_engine(net, "auto", lambda: X)
     assert "the export is wrong: at 25x19 its logits differ by 0.01" in note
