@@ -26,7 +26,7 @@ FLAG_KEYS = {
         "flip_horizontal", "flip_vertical")},
 }
 _MOST_FILES = 50  # of one configuration
-_MOST_KEYS, _LONGEST_KEY = 50, 1000  # parts and characters of a dotted key
+_LONGEST_KEY = 200  # characters of a dotted key
 # Stating one of a pair replaces an inherited other.
 _EXCLUSIVE = {"iters": "epochs", "epochs": "iters"}
 
@@ -176,9 +176,7 @@ def _strip(node, origins, where=()):
 def _parse_option(text):
     key, equals, value = text.partition("=")
     key = key.strip()
-    parts = key.split(".")
-    if not equals or "" in parts or len(parts) > _MOST_KEYS or \
-            len(key) > _LONGEST_KEY:
+    if not equals or "" in key.split(".") or len(key) > _LONGEST_KEY:
         raise ConfigError(f"--opts: {one_line(text, 80)!r} is not allowed; "
                           "allowed: key=value, for example batch_size=4 or "
                           "train_dataset.transforms.0.prob=0.3")
