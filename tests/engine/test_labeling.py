@@ -111,9 +111,10 @@ def test_broken_pictures_end_the_run_or_are_passed_over(tmp_path):
 def test_a_damaged_list_is_named(tmp_path):
     with pytest.raises(DataError, match="labels.csv: no list of labels"):
         labeling.read_labels(tmp_path)
-    (tmp_path / labeling.LABELS).write_text("image\nx,y\n")
-    with pytest.raises(DataError, match="labels.csv: no list of labels"):
-        labeling.read_labels(tmp_path)
+    for text in ("image\nx,y\n", f"image\n{'x' * 200_000}\n"):
+        (tmp_path / labeling.LABELS).write_text(text)
+        with pytest.raises(DataError, match="labels.csv: no list of labels"):
+            labeling.read_labels(tmp_path)
 
 
 def test_names_with_commas_and_quotes_survive(tmp_path):
