@@ -30,6 +30,7 @@ def scene(tmp_path_factory):
     tree = yaml.safe_load(path.read_text())
     tree["model"]["dropout"] = [0, 0, 0]
     del tree["iters"], tree["unlabeled_dataset"]
+    tree["lr_scheduler"]["reference_batch"] = 8  # of all processes together
     data = tree["train_dataset"]
     data["labeled"] = 9
     # Without padding, whose share differs from batch to batch.
