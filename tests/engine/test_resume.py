@@ -41,11 +41,12 @@ MOMENTS = {
 def test_killed_and_resumed_equals_uninterrupted(reference, tmp_path, moment):
     _, config, expected = reference
     run = tmp_path / "run"
-    process = tiny.start("train.py", "--config", config, "--do_eval",
-                         "--save_dir", run)
+    process = tiny.start("tests/support/train_slow_disk.py", "--config",
+                         config, "--do_eval", "--save_dir", run)
     tiny.wait_for(lambda: MOMENTS[moment](run) or process.poll() is not None)
     status, _, _ = tiny.kill(process)
     assert status == -signal.SIGKILL, "the run ended before it was killed"
+    assert moment != "writing" or list(run.glob(".iter_*.tmp"))
     assert all((p / checkpoint.MODEL).exists() and
                (p / checkpoint.TRAINING).exists()
                for p in run.glob("iter_*")), "a half-written checkpoint"
