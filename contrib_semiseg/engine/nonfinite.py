@@ -27,15 +27,16 @@ def first_wrong(method, only=None):
         only (collection of str, optional): of these names alone.
     """
     parameters = {name for name, _ in method.named_parameters()}
-    for name, value in method.state_dict().items():
-        if not value.is_floating_point() or not (only is None or
-                                                 name in only):
-            continue
-        wrong = (~paddle.isfinite(value) if name in parameters else
-                 paddle.isnan(value))
-        if bool(wrong.any()):
-            return name
-    return None
+    wrong = {
+        name: (~paddle.isfinite(value) if name in parameters else
+               paddle.isnan(value)).any()
+        for name, value in method.state_dict().items()
+        if value.is_floating_point() and (only is None or name in only)}
+    if not wrong:
+        return None
+    # One copy to the host, however many parts there are.
+    flags = paddle.stack(list(wrong.values())).numpy()
+    return next((name for name, bad in zip(wrong, flags) if bad), None)
 
 
 def check_state(method, done):
