@@ -34,7 +34,6 @@ from contrib_semiseg.engine import (  # noqa: E402
 from contrib_semiseg.engine.evaluator import progress  # noqa: E402
 from contrib_semiseg.metrics.confusion import Scores, confusion  # noqa: E402
 
-AGREEMENT = 0.999
 _COUNT = check.Range(1, integer=True)
 
 
@@ -142,12 +141,12 @@ def report(tallies, dataset, count, rounds):
     for name, tally in tallies.items():
         whole = statistics.median(tally.whole)
         share = tally.equal / tally.pixels
-        good &= share >= AGREEMENT
+        good &= share >= onnx_engine.AGREEMENT
         miou = Scores(tally.matrix, dataset.class_names).miou
         print(f"| {name} | {statistics.median(tally.network):.4f} | "
               f"{whole:.4f} | {1 / whole:.2f} | {share:.4%} | "
               f"{tally.least:.4%} | {miou:.4f} |")
-    print(f"\nall agree on {AGREEMENT:.1%} of the pixels: "
+    print(f"\nall agree on {onnx_engine.AGREEMENT:.1%} of the pixels: "
           f"{'yes' if good else 'NO'}")
     return good
 
