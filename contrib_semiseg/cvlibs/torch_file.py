@@ -53,7 +53,7 @@ class _Storage:
     def fill(self, raw):
         if len(raw) != self.count * self.itemsize:
             raise Refused(f"truncated: {len(raw)} bytes where a storage of "
-                           f"{self.count * self.itemsize} should be")
+                          f"{self.count * self.itemsize} should be")
         if _DTYPES[self.kind] == "bfloat16":
             # The upper half of a float32.
             wide = np.frombuffer(raw, "<u2").astype("<u4") << 16

@@ -39,8 +39,7 @@ class Row(NamedTuple):
 
 
 def missing_files(paths):
-    """Those of `paths` that are not there, in order; lists each folder once.
-    """
+    """Those of `paths` that are missing, in order; lists each folder once."""
     folders, missing = {}, []
     for path in paths:
         folder, name = os.path.split(path)
