@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from contrib_semiseg.cvlibs import cli  # noqa: E402
 from contrib_semiseg.cvlibs.errors import UserError  # noqa: E402
-from contrib_semiseg.reports import page  # noqa: E402
+from contrib_semiseg.reports import page, records  # noqa: E402
 from contrib_semiseg.reports.jobs import Jobs  # noqa: E402
 from contrib_semiseg.reports.plan import Setting, plan  # noqa: E402
 
@@ -97,6 +97,7 @@ def main():
                    save_dir, setting)
     for entry in entries:
         entry.check()
+    records.check(page.records_path(path, setting), entries)
     if args.dry_run:
         for entry in entries:
             say(shlex.join(["python", "train.py", *entry.command()]))

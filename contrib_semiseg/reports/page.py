@@ -9,8 +9,9 @@ from pathlib import Path
 from contrib_semiseg.cvlibs.errors import DataError
 from contrib_semiseg.cvlibs.json_rows import read_json
 from contrib_semiseg.cvlibs.whole_file import write_file
-from contrib_semiseg.reports import plot
+from contrib_semiseg.reports import plot, records
 from contrib_semiseg.reports.plan import BASELINE, ENTRY, FULL
+from contrib_semiseg.reports.records import Record
 from contrib_semiseg.reports.runs import Run, told
 
 _HEAD = """# Comparison of the methods
@@ -20,16 +21,15 @@ _HEAD = """# Comparison of the methods
 
 
 def found_runs(save_dir, setting):
-    """Runs of a comparison: (method -> finished runs, unfinished ones).
+    """Runs of a comparison: (records of finished runs, unfinished ones).
 
     Args:
         save_dir (Path): its folder.
         setting (Setting): whose dataset and split they have.
 
-    Returns: (dict of list of Run, the baseline first and the full labels
-        last; list of (method, seed, iterations done)).
+    Returns: (list of Record; list of (method, seed, iterations done)).
     """
-    groups, left = {}, []
+    found, left = [], []
     for path in sorted(Path(save_dir).glob(f"*/{ENTRY}")):
         entry = read_json(path)
         if (entry.get("dataset"), entry.get("split")) != (
@@ -38,24 +38,30 @@ def found_runs(save_dir, setting):
         if (path.parent / "run.json").is_file():
             run = Run(path.parent)
             if run.finished:
-                run.entry = entry
-                groups.setdefault(entry["method"], []).append(run)
+                found.append(Record.of(run, entry))
                 continue
             step = max((p.info.get("step") or 0 for p in run.parts),
                        default=0)
         else:
             step = 0
         left.append((entry["method"], entry["seed"], step))
-    order = sorted(groups, key=lambda n: (n == FULL, n != BASELINE, n))
-    return {name: sorted(groups[name], key=lambda run: run.entry["seed"])
-            for name in order}, left
+    return found, left
+
+
+def grouped(found):
+    """Method -> records by seed, the baseline first, the full labels last."""
+    groups = {}
+    for record in sorted(found, key=lambda r: (
+            r.method == FULL, r.method != BASELINE, r.method, r.seed)):
+        groups.setdefault(record.method, []).append(record)
+    return groups
 
 
 def gains(runs, baseline):
     """mIoU beyond the baseline's of the same seed, for the seeds of both."""
-    known = {run.entry["seed"]: run.last for run in baseline}
-    return [run.last - known[run.entry["seed"]] for run in runs
-            if run.entry["seed"] in known]
+    known = {run.seed: run.last for run in baseline}
+    return [run.last - known[run.seed] for run in runs
+            if run.seed in known]
 
 
 def table(head, rows):
@@ -90,7 +96,7 @@ def _quality(runs, key):
 
 def _link(name, runs, folder, root):
     """The method, with its configuration."""
-    config = Path(runs[0].entry["config"])
+    config = Path(runs[0].config)
     if not (root / config).is_file():
         return f"`{name}`"
     path = Path(os.path.relpath(root / config, folder)).as_posix()
@@ -103,12 +109,12 @@ def main_table(groups, folder, root):
         gain = told(gains(runs, groups.get(BASELINE, [])), 2, 100, "+")
         rows.append([
             _link(name, runs, folder, root),
-            ", ".join(str(run.entry["seed"]) for run in runs),
+            ", ".join(str(run.seed) for run in runs),
             told([run.last for run in runs], 2, 100),
             told([run.best for run in runs], 2, 100),
             "" if name == BASELINE else gain,
             _quality(runs, "precision"), _quality(runs, "coverage"),
-            told([run.main.step_seconds for run in runs]).split(" ±")[0],
+            told([run.step_seconds for run in runs]).split(" ±")[0],
             _whole([run.seconds for run in runs], 1 / 60),
             _whole([run.memory_mb for run in runs]),
             runs[0].labeled, _iterations(runs)])
@@ -121,7 +127,7 @@ def class_table(groups, values):
     """A row for each method, a column for each class.
 
     Args:
-        values (callable): list of Run to class -> cell, or {}.
+        values (callable): list of Record to class -> cell, or {}.
     """
     cells = {name: values(runs) for name, runs in groups.items()}
     names = list(dict.fromkeys(c for row in cells.values() for c in row))
@@ -145,40 +151,45 @@ def _class_labels(runs):
             for c in found[0]["class_precision"]}
 
 
+def _each(groups, name):
+    """What all runs have under a name: "cpu", or "cpu or gpu:0"."""
+    found = [getattr(run, name) for runs in groups.values() for run in runs]
+    words = [w for each in found
+             for w in (each if isinstance(each, list) else [each])]
+    return " or ".join(sorted({str(word) for word in words}))
+
+
 def section(groups, left, setting, picture, folder, root):
     """The generated part, without its markers.
 
     Args:
-        groups, left: see `found_runs`.
+        groups (dict): see `grouped`; left (list): see `found_runs`.
         picture (str): the plot, relative to the page.
         folder, root (Path): of the page and of the project.
     """
     if not groups:
         return "No run is finished yet.\n"
     first = next(iter(groups.values()))[0]
-    config = first.config
-    batch, interval = config.get("batch_size"), config.get("save_interval")
-    threads = sorted({str(p.info.get("threads")) for runs in groups.values()
-                      for run in runs for p in run.parts})
     lines = [
         f"Dataset {setting.dataset}" + (
             f", split {setting.split}" if setting.split else "") +
-        f": each training has {first.iterations[0]} iterations of {batch} "
-        "images of each kind, with one recipe. mIoU in %, of the validation "
-        "set at the size of its masks: of the last network, and of the best "
-        f"one of an evaluation every {interval} iterations, which is chosen "
-        "on that same set. Gain: over `supervised` of the same seed, in "
-        "points, of the last networks. Where there are several seeds: mean ± "
-        "sample standard deviation.", "",
+        f": each training has {first.iterations[0]} iterations of "
+        f"{first.batch_size} images of each kind, with one recipe. mIoU in "
+        "%, of the validation set at the size of its masks: of the last "
+        "network, and of the best one of an evaluation every "
+        f"{first.eval_interval} iterations, which is chosen on that same "
+        "set. Gain: over `supervised` of the same seed, in points, of the "
+        "last networks. Where there are several seeds: mean ± sample "
+        "standard deviation.", "",
         "Precision and coverage, in %: of the pseudo-labels of "
         "unlabelled images at the end, against their masks, which training "
         "never sees; in brackets where nobody learned from them (labels of a "
         "probability of at least 0.95). Of a method in stages: of the masks "
         "that its last network learned from. Seconds of an iteration: "
         "median, without evaluation; minutes: all in all. "
-        f"Trained on {first.main.info.get('device')} with "
-        f"{' or '.join(threads)} threads each, "
-        f"{first.main.info.get('machine')}.", "",
+        f"Trained on {_each(groups, 'device')} with "
+        f"{_each(groups, 'threads')} threads each, "
+        f"{_each(groups, 'machine')}.", "",
         main_table(groups, folder, root),
         f"![{setting.name}]({picture})", "",
         "IoU of each class, %, of the last networks:", "",
@@ -218,8 +229,16 @@ def merge(text, part, setting):
             text[text.index(end) + len(end):])
 
 
+def records_path(path, setting):
+    """The file of the records that a page is made of, beside it."""
+    return path.with_name(f"{path.stem}_{setting.name}.jsonl")
+
+
 def write(save_dir, setting, path, root):
-    """Write page and plot of what is there; prose on the page stays.
+    """Write page, plot and records of what is there; prose on the page stays.
+
+    A run in the folder takes the place of the record of its method and seed;
+    other records stay.
 
     Args:
         save_dir (Path): of the comparison.
@@ -228,14 +247,19 @@ def write(save_dir, setting, path, root):
 
     Returns: the number of runs in the tables.
     """
-    groups, left = found_runs(save_dir, setting)
+    found, left = found_runs(save_dir, setting)
+    kept = records_path(path, setting)
+    known = {(r.method, r.seed): r for r in [*records.read(kept), *found]}
+    groups = grouped(known.values())
+    left = [run for run in left if run[:2] not in known]
     picture = f"images/benchmark_{setting.name}.svg"
     part = section(groups, left, setting, picture, path.parent, root)
     text = path.read_text(encoding="utf-8") if path.is_file() else _HEAD
     merged = merge(text, part, setting)
     (path.parent / "images").mkdir(parents=True, exist_ok=True)
+    records.write(kept, [r for runs in groups.values() for r in runs])
     write_file(path.parent / picture, plot.comparison(
         groups, baseline=BASELINE, full=FULL, title=" ".join(
             ["mIoU:", setting.dataset, setting.split or ""])).encode())
     write_file(path, merged.encode())
-    return sum(map(len, groups.values()))
+    return len(known)

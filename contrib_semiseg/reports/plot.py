@@ -25,7 +25,7 @@ def comparison(groups, *, baseline, full, title):
     """The plot of a comparison.
 
     Args:
-        groups (dict): method -> list of Run, in their order.
+        groups (dict): method -> list of Record, in their order.
         baseline, full (str): the methods whose mIoU a line shows.
         title (str): above it.
 
