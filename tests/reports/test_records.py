@@ -13,6 +13,7 @@ from contrib_semiseg.cvlibs.errors import DataError, UserError
 from contrib_semiseg.reports import page, records
 from contrib_semiseg.reports.plan import Setting
 from tests.support import fake_runs
+from tests.support.tiny import ROOT
 
 TOY = Setting("toy")
 
@@ -133,3 +134,16 @@ def test_a_record_is_plain(path):
     record = records.read(page.records_path(path, TOY))[0]
     records.write(path, [dataclasses.replace(record, seconds=float("nan"))])
     assert records.read(path)[0].seconds is None
+
+
+def test_the_published_page_is_made_of_its_records(tmp_path):
+    setting, docs = Setting("camvid", "1_32"), tmp_path / "docs"
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    docs.mkdir()
+    for name in ("benchmark.md", "benchmark_camvid_1_32.jsonl"):
+        shutil.copy(ROOT / "docs" / name, docs)
+    page.write(tmp_path / "none", setting, docs / "benchmark.md", tmp_path)
+    for name in ("benchmark.md", "benchmark_camvid_1_32.jsonl",
+                 "images/benchmark_camvid_1_32.svg"):
+        assert (docs / name).read_bytes() == (
+            ROOT / "docs" / name).read_bytes(), name
